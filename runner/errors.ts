@@ -1,0 +1,36 @@
+/** Every way Berth itself can refuse or fail. A test keeps this list and `docs/errors.md` in step. */
+export const ERROR_CODES = [
+  "USAGE",
+  "WORKFLOW_INVALID",
+  "INPUT_INVALID",
+  "ENGINE_NOT_FOUND",
+  "ENGINE_LOST",
+  "ENGINE_REFUSED",
+  "IMAGE_NOT_FOUND",
+  "IMAGE_UNUSABLE",
+  "CONTAINER_OPTION",
+  "SHELL_LOST",
+  "SHELL_PROTOCOL",
+  "SHELL_SUPERSEDED",
+  "JOURNAL_MISMATCH",
+  "SETUP_FAILED",
+  "NOT_SUPPORTED_YET",
+] as const;
+export type ErrorCode = (typeof ERROR_CODES)[number];
+
+/** The one error class. Callers compare `code`, never the text. */
+export class BerthError extends Error {
+  readonly code: ErrorCode;
+  /** One sentence that says what to do next; printed below the message. */
+  readonly remedy: string | undefined;
+
+  constructor(
+    code: ErrorCode,
+    details: { message: string; remedy?: string | undefined; cause?: unknown },
+  ) {
+    super(details.message, { cause: details.cause });
+    this.name = "BerthError";
+    this.code = code;
+    this.remedy = details.remedy;
+  }
+}
