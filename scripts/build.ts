@@ -1,0 +1,76 @@
+/**
+ * Builds `dist/`: the command `dist/berth.js`, the library `dist/berth-runner.js` and its types.
+ * `--bundle` makes the command only, which is what running from a checkout needs.
+ */
+
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { chmod, mkdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { type BuildOptions, build } from "esbuild";
+
+const root = join(import.meta.dirname, "..");
+const COMMAND = "src/cli/berth.ts";
+const LIBRARY = "src/berth-runner.ts";
+
+/** CommonJS dependencies call `require` for Node's own modules, which an ES module does not have. */
+const REQUIRE = `import { createRequire as berthCreateRequire } from "node:module"; const require = berthCreateRequire(import.meta.url);`;
+
+const shared: BuildOptions = {
+  absWorkingDir: root,
+  bundle: true,
+  platform: "node",
+  target: "node24",
+  format: "esm",
+  // Stack traces name functions of the source.
+  keepNames: true,
+  legalComments: "none",
+  logLevel: "warning",
+  // dockerode can speak SSH through ssh2, whose optional parts are native code. Berth brings its own connections.
+  external: ["cpu-features", "*.node"],
+};
+
+const onlyBundle = process.argv.includes("--bundle");
+await mkdir(join(root, "dist"), { recursive: true });
+await bundle(COMMAND, "dist/berth.js", `#!/usr/bin/env node\n${REQUIRE}`);
+if (existsSync(join(root, "dist/berth.js"))) await chmod(join(root, "dist/berth.js"), 0o755);
+if (!onlyBundle) {
+  await bundle(LIBRARY, "dist/berth-runner.js", REQUIRE);
+  await emitTypes();
+}
+
+async function bundle(entry: string, outfile: string, banner: string): Promise<void> {
+  if (!existsSync(join(root, entry))) {
+    console.error(`build: ${entry} does not exist yet, ${outfile} is left out`);
+    return;
+  }
+  await build({ ...shared, entryPoints: [entry], outfile, banner: { js: banner } });
+}
+
+async function emitTypes(): Promise<void> {
+  if (!existsSync(join(root, LIBRARY))) return;
+  await rm(join(root, "dist/types"), { recursive: true, force: true });
+  const { status } = spawnSync(
+    process.execPath,
+    [
+      "node_modules/typescript/bin/tsc",
+      ...["--noEmit", "false", "--declaration", "--emitDeclarationOnly"],
+      ...["--rewriteRelativeImportExtensions", "--rootDir", ".", "--outDir", "dist/types"],
+      ...[
+        "--ignoreConfig",
+        "--target",
+        "es2024",
+        "--module",
+        "nodenext",
+        "--moduleDetection",
+        "force",
+      ],
+      ...["--lib", "es2024,esnext.disposable,esnext.array,esnext.iterator,esnext.collection"],
+      ...["--types", "node", "--strict", "--exactOptionalPropertyTypes", "--skipLibCheck"],
+      ...["--resolveJsonModule", "--allowImportingTsExtensions"],
+      LIBRARY,
+    ],
+    { cwd: root, stdio: "inherit" },
+  );
+  if (status !== 0) process.exit(1);
+}

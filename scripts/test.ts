@@ -1,0 +1,55 @@
+/**
+ * Runs jest with what it needs for ES modules and ends with one line, `N passed, N failed`. `--long` adds the files
+ * `*.long.test.ts` and sets BERTH_LONG=1, on which tests with seeded samples take all of them; other arguments go to jest.
+ */
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { availableParallelism, tmpdir } from "node:os";
+import { join } from "node:path";
+
+type JestResult = {
+  readonly numPassedTests: number;
+  readonly numFailedTests: number;
+  /** Files that could not be run at all: none of their tests is counted anywhere else. */
+  readonly numRuntimeErrorTestSuites: number;
+};
+
+const root = join(import.meta.dirname, "..");
+const isLong = process.argv.includes("--long");
+const passedOn = process.argv.slice(2).filter((argument) => argument !== "--long");
+
+const folder = mkdtempSync(join(tmpdir(), "berth-test-"));
+const resultFile = join(folder, "result.json");
+const jest = spawnSync(
+  process.execPath,
+  [
+    "--experimental-vm-modules",
+    "--disable-warning=ExperimentalWarning",
+    "node_modules/jest/bin/jest.js",
+    ...["--json", "--outputFile", resultFile],
+    ...["--maxWorkers", String(Math.max(2, availableParallelism() - 1))],
+    ...(isLong ? [] : ["--testPathIgnorePatterns", "/node_modules/", "\\.long\\.test\\.ts$"]),
+    ...passedOn,
+  ],
+  {
+    cwd: root,
+    // jest prints the same JSON on stdout as well; people read stderr.
+    stdio: ["inherit", "ignore", "inherit"],
+    env: { ...process.env, ...(isLong ? { BERTH_LONG: "1" } : {}) },
+  },
+);
+
+const result = readResult();
+rmSync(folder, { recursive: true, force: true });
+const failed = result.numFailedTests + result.numRuntimeErrorTestSuites;
+console.log(`${result.numPassedTests} passed, ${failed} failed`);
+process.exitCode = jest.status === 0 && failed === 0 ? 0 : 1;
+
+/** A jest that ended without a result is one failure. */
+function readResult(): JestResult {
+  try {
+    return JSON.parse(readFileSync(resultFile, "utf8")) as JestResult;
+  } catch {
+    return { numPassedTests: 0, numFailedTests: 1, numRuntimeErrorTestSuites: 0 };
+  }
+}
