@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
-import { mkdir, open, readFile, rm } from "node:fs/promises";
-import { delimiter } from "node:path";
+import { existsSync } from "node:fs";
+import { mkdir, open, readFile, rm, writeFile } from "node:fs/promises";
+import { delimiter, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { BerthError } from "../../runner/errors.ts";
 import type { EngineFolder } from "./engine-folder.ts";
@@ -37,14 +38,31 @@ export async function startEngine(
   { isAnswering, signal }: { isAnswering: IsAnswering; signal: AbortSignal },
 ): Promise<void> {
   await mkdir(folder.path, { recursive: true, mode: 0o711 });
+  // Two commands may want it at the same moment; the second waits for what the first one starts.
+  await using _lock = await lock(join(folder.path, "starting"), signal);
+  if (await isAnswering(folder.socket, signal)) return;
   const life = (await enginePid(folder)) === undefined ? await launch(folder) : { hasEnded: false };
 
   const giveUpAt = Date.now() + START_TIMEOUT_MS;
   while (!(await isAnswering(folder.socket, signal))) {
-    // Another process may have started it at the same moment: then ours ends, and theirs answers.
-    const isGone = life.hasEnded && (await enginePid(folder)) === undefined;
-    if (isGone || Date.now() > giveUpAt) throw await didNotStart(folder, isGone);
+    if (life.hasEnded || Date.now() > giveUpAt) throw await didNotStart(folder, life.hasEnded);
     await sleep(POLL_MS, undefined, { signal });
+  }
+}
+
+/** Held by one living process at a time: a lock of a process that died is taken over. */
+async function lock(file: string, signal: AbortSignal): Promise<AsyncDisposable> {
+  for (;;) {
+    try {
+      await writeFile(file, String(process.pid), { flag: "wx" });
+      return { [Symbol.asyncDispose]: () => rm(file, { force: true }) };
+    } catch (error) {
+      const isHeld = error instanceof Error && "code" in error && error.code === "EEXIST";
+      if (!isHeld) throw error;
+    }
+    const holder = Number(await readFile(file, "utf8").catch(() => ""));
+    if (holder > 0 && !existsSync(`/proc/${holder}`)) await rm(file, { force: true });
+    else await sleep(POLL_MS, undefined, { signal });
   }
 }
 
