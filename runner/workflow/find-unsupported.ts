@@ -1,0 +1,42 @@
+import { BerthError } from "../errors.ts";
+import type { Position } from "../expressions/template.ts";
+import type { Workflow, WorkflowJob } from "./workflow.ts";
+
+/** Something valid that Berth cannot run yet. */
+export type Unsupported = { readonly at: Position; readonly message: string };
+
+/** What of a workflow the jobs given need that Berth cannot do yet; empty when all can run. */
+export function findUnsupported(
+  workflow: Workflow,
+  jobs: readonly WorkflowJob[] = workflow.jobs,
+): Unsupported[] {
+  return jobs.flatMap((job) => {
+    const found: Unsupported[] = [];
+    if (job.call) {
+      found.push({
+        at: job.call.at,
+        message: `Job '${job.id}' calls the workflow ${job.call.uses}; reusable workflows are not supported yet.`,
+      });
+    }
+    if (job.services !== undefined) {
+      found.push({
+        at: job.at,
+        message: `Job '${job.id}' has services; they are not supported yet.`,
+      });
+    }
+    for (const step of job.steps) {
+      if (step.kind !== "uses") continue;
+      found.push({
+        at: step.at ?? job.at,
+        message: `Job '${job.id}' uses ${step.uses}; actions are not supported yet, only steps with 'run'.`,
+      });
+    }
+    return found;
+  });
+}
+
+/** What a command throws before anything starts when `findUnsupported` found something. */
+export function notSupportedYet(found: readonly Unsupported[]): BerthError {
+  const lines = found.map(({ at, message }) => `${at.file}:${at.line}:${at.column}: ${message}`);
+  return new BerthError("NOT_SUPPORTED_YET", { message: lines.join("\n") });
+}

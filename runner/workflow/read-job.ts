@@ -1,0 +1,270 @@
+import { splitAllowedContext } from "@actions/workflow-parser/templates/allowed-context";
+import type { MappingToken } from "@actions/workflow-parser/templates/tokens/mapping-token";
+import type { TemplateToken } from "@actions/workflow-parser/templates/tokens/template-token";
+import {
+  isBasicExpression,
+  isBoolean,
+  isMapping,
+  isSequence,
+  isString,
+} from "@actions/workflow-parser/templates/tokens/type-guards";
+import { parseExpression, withImplicitSuccess } from "../expressions/parse-expression.ts";
+import type { Template } from "../expressions/template.ts";
+import type { StepDescription } from "../job/job-description.ts";
+import {
+  explainBadCall,
+  explainBadId,
+  explainBadUses,
+  explainDuplicateId,
+  generateStepIds,
+} from "./identifiers.ts";
+import { explainBadMatrix } from "./matrix.ts";
+import { expandPermissions } from "./permissions.ts";
+import type { Problems } from "./problems.ts";
+import { positionOf, toTemplate } from "./to-template.ts";
+import { fieldsOf, placeOf, stringsOf } from "./token-fields.ts";
+import type { Defaults, Permissions, WorkflowJob } from "./workflow.ts";
+
+const MAX_GROUP_CHARACTERS = 400;
+
+/** What reading needs to know of the file and where to put what is wrong with it. */
+export type ReadContext = { readonly file: string; readonly problems: Problems };
+
+/** Reads one job, whose shape the schema has checked. `needs` are as written; the graph is checked later. */
+export function readJob(
+  key: TemplateToken,
+  token: TemplateToken,
+  context: ReadContext,
+): WorkflowJob {
+  const { file, problems } = context;
+  const id = key.toString();
+  const fields = fieldsOf(token);
+  const uses = fields.get("uses");
+  const condition = fields.get("if");
+  const steps = fields.get("steps");
+
+  const badId = explainBadId(id);
+  if (badId) problems.add(badId, placeOf(key));
+  if (!uses && !(steps && isSequence(steps) && steps.count > 0)) {
+    problems.add(`Job '${id}' has no steps and calls no workflow`, placeOf(key));
+  }
+  checkContainers(fields, problems);
+  checkStrategy(fields.get("strategy"), context);
+  checkConcurrency(fields.get("concurrency"), problems);
+
+  const at = positionOf(key, file) ?? { file, line: 1, column: 1 };
+  const ifAt = condition && positionOf(condition, file);
+  return {
+    id,
+    at,
+    needs: fields.has("needs") ? stringsOf(fields.get("needs") ?? key) : [],
+    if: readCondition(condition, problems),
+    ...(ifAt && { ifAt }),
+    ...readNameText(fields.get("name")),
+    ...templates(fields, file, {
+      name: "name",
+      strategy: "strategy",
+      runsOn: "runs-on",
+      timeoutMinutes: "timeout-minutes",
+      continueOnError: "continue-on-error",
+      container: "container",
+      services: "services",
+      env: "env",
+      environment: "environment",
+      concurrency: "concurrency",
+      outputs: "outputs",
+    }),
+    ...readPermissions(fields.get("permissions")),
+    defaults: readDefaults(fields.get("defaults"), file),
+    steps: steps && isSequence(steps) ? readSteps(Array.from(steps), context) : [],
+    ...(uses && { call: readCall(uses, fields, context) }),
+  };
+}
+
+/** `defaults.run`; empty values count as absent. */
+export function readDefaults(token: TemplateToken | undefined, file: string): Defaults {
+  return templates(fieldsOf(fieldsOf(token).get("run")), file, {
+    shell: "shell",
+    workingDirectory: "working-directory",
+  });
+}
+
+export function readPermissions(token: TemplateToken | undefined): { permissions?: Permissions } {
+  if (!token) return {};
+  if (isString(token)) return { permissions: expandPermissions(token.value) };
+  const scopes = Array.from(fieldsOf(token), ([scope, level]) => [scope, level.toString()]);
+  return { permissions: expandPermissions(Object.fromEntries(scopes)) };
+}
+
+export function checkConcurrency(token: TemplateToken | undefined, problems: Problems): void {
+  if (!token) return;
+  const fields = fieldsOf(token);
+  const group = isMapping(token) ? fields.get("group") : token;
+  if (group && isString(group)) {
+    if (group.value.trim() === "") problems.add("The concurrency group is empty", placeOf(group));
+    if (group.value.length > MAX_GROUP_CHARACTERS) {
+      problems.add(
+        `The concurrency group is longer than ${MAX_GROUP_CHARACTERS} characters`,
+        placeOf(group),
+      );
+    }
+  }
+  const cancel = fields.get("cancel-in-progress");
+  const queue = fields.get("queue");
+  if (queue?.toString() === "max" && cancel && isBoolean(cancel) && cancel.value) {
+    problems.add("'queue: max' cannot be combined with 'cancel-in-progress'", placeOf(queue));
+  }
+}
+
+function readCall(
+  uses: TemplateToken,
+  fields: ReadonlyMap<string, TemplateToken>,
+  { file, problems }: ReadContext,
+): NonNullable<WorkflowJob["call"]> {
+  const wrong = explainBadCall(uses.toString());
+  if (wrong) problems.add(wrong, placeOf(uses));
+  const at = positionOf(uses, file) ?? { file, line: 1, column: 1 };
+  const secrets = fields.get("secrets");
+  const isInherited = secrets && isString(secrets) && secrets.value === "inherit";
+  return {
+    uses: uses.toString(),
+    at,
+    ...templates(fields, file, { with: "with" }),
+    ...(secrets && { secrets: isInherited ? ("inherit" as const) : toTemplate(secrets, file) }),
+  };
+}
+
+function readSteps(tokens: readonly TemplateToken[], context: ReadContext): StepDescription[] {
+  const taken = new Set<string>();
+  const given = tokens.map((token) => {
+    const id = fieldsOf(token).get("id");
+    if (!id) return undefined;
+    const text = id.toString();
+    const wrong =
+      explainBadId(text) ?? (taken.has(text.toLowerCase()) ? explainDuplicateId(text) : undefined);
+    if (wrong) context.problems.add(wrong, placeOf(id));
+    taken.add(text.toLowerCase());
+    return text;
+  });
+  const nameless = tokens.filter((_token, index) => given[index] === undefined);
+  const generated = generateStepIds(
+    nameless.map((token) => fieldsOf(token).get("uses")?.toString()),
+  ).values();
+  return tokens.flatMap((token, index) => {
+    const id = given[index] ?? generated.next().value;
+    const step = id === undefined ? undefined : readStep(id, token, context);
+    return step ? [step] : [];
+  });
+}
+
+function readStep(
+  id: string,
+  token: TemplateToken,
+  { file, problems }: ReadContext,
+): StepDescription | undefined {
+  const fields = fieldsOf(token);
+  const run = fields.get("run");
+  const uses = fields.get("uses");
+  const at = positionOf(token, file);
+  const base = {
+    id,
+    if: readCondition(fields.get("if"), problems),
+    ...templates(fields, file, {
+      name: "name",
+      env: "env",
+      continueOnError: "continue-on-error",
+      timeoutMinutes: "timeout-minutes",
+    }),
+    ...(at && { at }),
+  };
+  if (run) {
+    const shell = fields.get("shell");
+    return {
+      ...base,
+      kind: "run",
+      run: toTemplate(run, file),
+      ...(shell && { shell: shell.toString() }),
+      ...templates(fields, file, { workingDirectory: "working-directory" }),
+    };
+  }
+  if (!uses) return undefined; // the schema has said so
+  const wrong = explainBadUses(uses.toString());
+  if (wrong) problems.add(wrong, placeOf(uses));
+  return {
+    ...base,
+    kind: "uses",
+    uses: uses.toString(),
+    ...templates(fields, file, { with: "with" }),
+  };
+}
+
+function readNameText(token: TemplateToken | undefined): { nameText?: string } {
+  if (!token) return {};
+  // Of mixed text `expression` is a format(…) call; `source` still has what was written.
+  const isMixed = isBasicExpression(token) && token.originalExpressions !== undefined;
+  const text = (isMixed && token.source) || token.toString();
+  return text === "" ? {} : { nameText: text };
+}
+
+function readCondition(token: TemplateToken | undefined, problems: Problems): string {
+  if (!token) return "success()";
+  const text = isBasicExpression(token) ? token.expression : token.toString();
+  try {
+    const condition = withImplicitSuccess(text);
+    const { namedContexts, functions } = splitAllowedContext(
+      token.definitionInfo?.allowedContext ?? [],
+    );
+    parseExpression(condition, namedContexts, functions);
+    return condition;
+  } catch (error) {
+    problems.add(error instanceof Error ? error.message : String(error), placeOf(token));
+    return "success()";
+  }
+}
+
+function checkContainers(fields: ReadonlyMap<string, TemplateToken>, problems: Problems): void {
+  const container = fields.get("container");
+  if (container && isMapping(container)) checkContainer(container, problems);
+  const services = fields.get("services");
+  for (const [name, service] of fieldsOf(services)) {
+    const wrong = explainBadId(name);
+    if (wrong) problems.add(wrong, placeOf(service));
+    if (isMapping(service)) checkContainer(service, problems);
+  }
+}
+
+function checkContainer(container: MappingToken, problems: Problems): void {
+  const fields = fieldsOf(container);
+  const hasExpressionKey = container.count > fields.size;
+  if (!fields.has("image") && !hasExpressionKey) {
+    problems.add("Container image cannot be empty", placeOf(container));
+  }
+  const credentials = fields.get("credentials");
+  if (!credentials || !isMapping(credentials)) return;
+  for (const name of ["username", "password"]) {
+    if (!fieldsOf(credentials).has(name)) {
+      problems.add(`Container credentials need a ${name}`, placeOf(credentials));
+    }
+  }
+}
+
+function checkStrategy(token: TemplateToken | undefined, { file, problems }: ReadContext): void {
+  const matrix = fieldsOf(token).get("matrix");
+  if (!matrix) return;
+  const wrong = explainBadMatrix(toTemplate(matrix, file));
+  if (wrong) problems.add(wrong, placeOf(matrix));
+}
+
+/** The fields that are there, as templates, under the names they have here. */
+function templates<Name extends string>(
+  fields: ReadonlyMap<string, TemplateToken>,
+  file: string,
+  names: { readonly [name in Name]: string },
+): { [name in Name]?: Template } {
+  const found: { [name in Name]?: Template } = {};
+  for (const name of Object.keys(names) as Name[]) {
+    const token = fields.get(names[name]);
+    if (token) found[name] = toTemplate(token, file);
+  }
+  return found;
+}

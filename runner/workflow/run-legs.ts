@@ -1,0 +1,115 @@
+import PQueue from "p-queue";
+import type { JobResult } from "../job/execute-job.ts";
+import type { Conclusion, JobDescription } from "../job/job-description.ts";
+import type { JobEvent } from "../job/job-event.ts";
+import type { PlannedLeg, Strategy } from "./describe-job.ts";
+import type { JobOutcome, RunSlots } from "./run-plan.ts";
+import { waitTurn } from "./wait-turn.ts";
+
+type RunLegsDeps = {
+  readonly slots: RunSlots;
+  /** The workflow's own concurrency group: a job that asks for it too would wait for itself. */
+  readonly ownGroup?: string;
+  runLeg(job: JobDescription, signal: AbortSignal): Promise<JobResult>;
+  report(event: JobEvent): void;
+  /** The job's `if` again, after a cancellation: true lets its legs go on. */
+  isStillWanted(): Promise<boolean>;
+  /** `broken`: nothing can run any more, `if` or not. */
+  readonly signals: { readonly cancelled: AbortSignal; readonly broken: AbortSignal };
+};
+
+/** Runs all legs of one job and makes one outcome of theirs; the last leg to finish wins an output. */
+export async function runLegs(
+  { strategy, legs }: { readonly strategy: Strategy; readonly legs: readonly PlannedLeg[] },
+  deps: RunLegsDeps,
+): Promise<JobOutcome> {
+  // Gates which legs are eligible; what runs at once on this machine is the shared queue's business.
+  const gate = new PQueue({ concurrency: strategy.maxParallel });
+  const stop = new AbortController();
+  const outputs: { [name: string]: string } = {};
+  using _listening = onAbort(deps.signals.cancelled, async () => {
+    const isWanted = await deps.isStillWanted().catch(() => false);
+    if (!isWanted) stop.abort("The run was cancelled.");
+  });
+  const signal = AbortSignal.any([stop.signal, deps.signals.broken]);
+
+  const conclusions = await Promise.all(
+    legs.map(async (leg): Promise<Conclusion> => {
+      const result = await waitTurn(gate, () => runInGroup(leg, deps, signal), signal);
+      if (!result) return reportCancelled(leg, deps, signal.reason);
+      for (const [name, value] of Object.entries(result.outputs)) {
+        if (value !== "") outputs[name] = value;
+      }
+      if (result.conclusion === "failure" && leg.continueOnError) return "success";
+      if (result.conclusion === "failure" && strategy.failFast) {
+        stop.abort("Another job of the matrix failed, and fail-fast is on.");
+      }
+      return result.conclusion;
+    }),
+  );
+  return { result: conclude(conclusions), outputs };
+}
+
+async function runInGroup(
+  leg: PlannedLeg,
+  deps: RunLegsDeps,
+  signal: AbortSignal,
+): Promise<JobResult> {
+  const { concurrency } = leg;
+  if (!concurrency) return await runInSlot(leg, deps, signal);
+
+  const { group } = concurrency;
+  if (group.toLowerCase() === deps.ownGroup?.toLowerCase()) {
+    const reason = `The workflow itself holds the concurrency group '${group}' that this job asks for.`;
+    return { conclusion: reportCancelled(leg, deps, reason), outputs: {} };
+  }
+  using place = await deps.slots.groups.enter(concurrency, signal);
+  if (place) {
+    return await runInSlot(leg, deps, AbortSignal.any([signal, place.cancelled]));
+  }
+  const reason = signal.aborted
+    ? signal.reason
+    : `A newer job waits for the concurrency group '${group}'.`;
+  return { conclusion: reportCancelled(leg, deps, reason), outputs: {} };
+}
+
+async function runInSlot(
+  { description, ...leg }: PlannedLeg,
+  deps: RunLegsDeps,
+  signal: AbortSignal,
+): Promise<JobResult> {
+  const run = () => deps.runLeg(description, signal);
+  const result = await waitTurn(deps.slots.queue, run, signal);
+  if (result) return result;
+  const conclusion = reportCancelled({ description, ...leg }, deps, signal.reason);
+  return { conclusion, outputs: {} };
+}
+
+function reportCancelled(
+  { description }: PlannedLeg,
+  { report }: RunLegsDeps,
+  reason: unknown,
+): "cancelled" {
+  report({
+    type: "job_finished",
+    job: description.job,
+    name: description.name,
+    conclusion: "cancelled",
+    outputs: {},
+    ms: 0,
+    ...(typeof reason === "string" && { reason }),
+  });
+  return "cancelled";
+}
+
+function conclude(conclusions: readonly Conclusion[]): Conclusion {
+  if (conclusions.includes("failure")) return "failure";
+  return conclusions.includes("cancelled") ? "cancelled" : "success";
+}
+
+function onAbort(signal: AbortSignal, react: () => Promise<void>): Disposable {
+  const listener = (): void => void react();
+  if (signal.aborted) listener();
+  signal.addEventListener("abort", listener, { once: true });
+  return { [Symbol.dispose]: () => signal.removeEventListener("abort", listener) };
+}

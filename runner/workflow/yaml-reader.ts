@@ -1,0 +1,208 @@
+import type { ObjectReader } from "@actions/workflow-parser/templates/object-reader";
+import {
+  BooleanToken,
+  type LiteralToken,
+  MappingToken,
+  NullToken,
+  NumberToken,
+  SequenceToken,
+  StringToken,
+} from "@actions/workflow-parser/templates/tokens/index";
+import type { TokenRange } from "@actions/workflow-parser/templates/tokens/token-range";
+import {
+  type Document,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type ParsedNode,
+  parseDocument,
+  type Scalar,
+} from "yaml";
+import { toText } from "../expressions/evaluate.ts";
+import type { Problems } from "./problems.ts";
+
+type YamlEvent =
+  | { readonly type: "literal"; readonly token: LiteralToken }
+  | { readonly type: "sequence"; readonly token: SequenceToken }
+  | { readonly type: "mapping"; readonly token: MappingToken }
+  | { readonly type: "end" };
+
+const MAX_DEPTH = 50;
+const MAX_EVENTS = 1_000_000;
+
+/**
+ * Feeds a YAML file to the template reader of `@actions/workflow-parser`. Its own reader takes multi-line text with the file's
+ * indentation and stumbles over keys that are no strings.
+ *
+ * @returns `undefined` when the file is no YAML that GitHub accepts; `problems` then says why.
+ */
+export function readYaml(
+  text: string,
+  fileId: number,
+  problems: Problems,
+): ObjectReader | undefined {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, uniqueKeys: false, version: "1.2" });
+  for (const error of document.errors) {
+    const [start] = error.linePos ?? [];
+    problems.add(firstLine(error.message), start && { line: start.line, column: start.col });
+  }
+  if (document.errors.length > 0) return undefined;
+  if (document.contents === null) {
+    problems.add("The workflow is empty", undefined);
+    return undefined;
+  }
+  const events = flatten(document, fileId, lines, problems);
+  return events && new EventReader(events);
+}
+
+function flatten(
+  document: Document.Parsed,
+  fileId: number,
+  lines: LineCounter,
+  problems: Problems,
+): YamlEvent[] | undefined {
+  const events: YamlEvent[] = [];
+
+  const rangeOf = (node: ParsedNode): TokenRange => {
+    const [start, end] = node.range;
+    const from = lines.linePos(start);
+    const to = lines.linePos(end);
+    return { start: { line: from.line, column: from.col }, end: { line: to.line, column: to.col } };
+  };
+  const refuse: (message: string, node: ParsedNode) => never = (message, node) => {
+    problems.add(message, rangeOf(node).start);
+    throw new RefusedError(message);
+  };
+  const follow = (node: ParsedNode): ParsedNode => {
+    if (!isAlias(node)) return node;
+    // The target of an alias stands earlier in the same parsed document.
+    const target = node.resolve(document) as ParsedNode | undefined;
+    return target ?? refuse(`Unknown alias '${node.source}'`, node);
+  };
+
+  const visitKey = (node: ParsedNode): void => {
+    const key = follow(node);
+    if (!isScalar(key)) refuse("A key must be a single value", node);
+    if (key.value === "<<" && key.type === "PLAIN") {
+      refuse("Merge keys ('<<') are not supported", node);
+    }
+    const name = typeof key.value === "string" ? key.value : literalText(key.value);
+    const token = new StringToken(fileId, rangeOf(node), name, undefined, key.source);
+    events.push({ type: "literal", token });
+  };
+
+  const visit = (given: ParsedNode, depth: number): void => {
+    if (depth > MAX_DEPTH) refuse(`Nesting is deeper than ${MAX_DEPTH} levels`, given);
+    if (events.length > MAX_EVENTS) refuse("The workflow is too large", given);
+    const node = follow(given);
+    const range = rangeOf(node);
+    if (isScalar(node)) {
+      events.push({ type: "literal", token: literal(node, fileId, range) });
+    } else if (isSeq(node)) {
+      events.push({ type: "sequence", token: new SequenceToken(fileId, range, undefined) });
+      for (const item of node.items) visit(item, depth + 1);
+      events.push({ type: "end" });
+    } else if (isMap(node)) {
+      events.push({ type: "mapping", token: new MappingToken(fileId, range, undefined) });
+      for (const pair of node.items) {
+        visitKey(pair.key);
+        if (pair.value) visit(pair.value, depth + 1);
+        else
+          events.push({
+            type: "literal",
+            token: new NullToken(fileId, rangeOf(pair.key), undefined),
+          });
+      }
+      events.push({ type: "end" });
+    }
+  };
+
+  try {
+    if (document.contents) visit(document.contents, 1);
+  } catch (error) {
+    if (error instanceof RefusedError) return undefined;
+    throw error;
+  }
+  return events;
+}
+
+/** Ends the walk over a file; what was wrong is among the problems already. */
+class RefusedError extends Error {}
+
+function literal(node: Scalar, fileId: number, range: TokenRange): LiteralToken {
+  const { value } = node;
+  if (typeof value === "number") return new TextualNumber(fileId, range, value, undefined);
+  if (typeof value === "boolean") return new BooleanToken(fileId, range, value, undefined);
+  if (typeof value !== "string") return new NullToken(fileId, range, undefined);
+  // The template reader takes multi-line text from `source` if there is one, which still has the file's indentation.
+  const source = range.start.line === range.end.line ? node.source : undefined;
+  return new StringToken(fileId, range, value, undefined, source);
+}
+
+function literalText(value: unknown): string {
+  return typeof value === "number" || typeof value === "boolean" ? toText(value) : "";
+}
+
+/** A number that becomes text as the service makes it: `1.10` is `1.1`. */
+class TextualNumber extends NumberToken {
+  override toString(): string {
+    return toText(this.value);
+  }
+}
+
+class EventReader implements ObjectReader {
+  readonly #events: readonly YamlEvent[];
+  #next = 0;
+
+  constructor(events: readonly YamlEvent[]) {
+    this.#events = events;
+  }
+
+  allowLiteral(): LiteralToken | undefined {
+    const event = this.#events[this.#next];
+    if (event?.type !== "literal") return undefined;
+    this.#next++;
+    return event.token;
+  }
+
+  allowSequenceStart(): SequenceToken | undefined {
+    const event = this.#events[this.#next];
+    if (event?.type !== "sequence") return undefined;
+    this.#next++;
+    return event.token;
+  }
+
+  allowMappingStart(): MappingToken | undefined {
+    const event = this.#events[this.#next];
+    if (event?.type !== "mapping") return undefined;
+    this.#next++;
+    return event.token;
+  }
+
+  allowSequenceEnd(): boolean {
+    return this.#allowEnd();
+  }
+
+  allowMappingEnd(): boolean {
+    return this.#allowEnd();
+  }
+
+  validateStart(): void {}
+
+  validateEnd(): void {
+    if (this.#next < this.#events.length) throw new Error("Expected end of reader");
+  }
+
+  #allowEnd(): boolean {
+    if (this.#events[this.#next]?.type !== "end") return false;
+    this.#next++;
+    return true;
+  }
+}
+
+function firstLine(text: string): string {
+  return text.split("\n", 1)[0]?.replace(/ at line \d+, column \d+:?$/, "") ?? text;
+}
