@@ -1,0 +1,40 @@
+import { buffer } from "node:stream/consumers";
+import { pack } from "tar-stream";
+import type { UserIds } from "./container-user.ts";
+
+/** Where a job finds things in its container, as GitHub's runner lays them out. */
+export function jobPaths(repository: string): {
+  readonly workspace: string;
+  readonly temp: string;
+  readonly toolCache: string;
+  readonly actions: string;
+} {
+  return {
+    workspace: `/__w/${repository}/${repository}`,
+    temp: "/__w/_temp",
+    toolCache: "/__t",
+    actions: "/__w/_actions",
+  };
+}
+
+/** The volumes that every job gets fresh, by mount point. */
+export const JOB_VOLUMES = ["/__w", "/github", "/__t"] as const;
+
+/** The folders that a job's user must own before the first step, by the volume they are in. */
+export function jobFolders(repository: string): { readonly [volume: string]: readonly string[] } {
+  return {
+    "/__w": ["_temp", "_actions", repository, `${repository}/${repository}`],
+    "/github": ["home", "workflow"],
+    "/__t": [],
+  };
+}
+
+/** A tar of folders that belong to one user. Names are relative to where it is unpacked. */
+export async function folderArchive(folders: readonly string[], owner: UserIds): Promise<Buffer> {
+  const archive = pack();
+  for (const name of folders) {
+    archive.entry({ name: `${name}/`, type: "directory", mode: 0o755, ...owner });
+  }
+  archive.finalize();
+  return buffer(archive);
+}

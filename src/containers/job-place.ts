@@ -1,0 +1,283 @@
+import type Docker from "dockerode";
+import type { ContainerSpec, JobPlaceRequest } from "../../runner/job/container-spec.ts";
+import type { JobPlace } from "../../runner/job/execute-job.ts";
+import type { ShellBackend } from "../../runner/shell/shell.ts";
+import { type ContainerEnd, readEnd } from "./container-end.ts";
+import {
+  type ContainerFrame,
+  type ContainerWish,
+  createRequest,
+  endpointSettings,
+  needsOwnNetwork,
+  networksOf,
+  readContainer,
+} from "./container-request.ts";
+import { attachContainer, containerShell } from "./container-shell.ts";
+import { resolveUser, type UserIds } from "./container-user.ts";
+import { engineError } from "./engine-error.ts";
+import { ensureImage, type ImageFacts } from "./images.ts";
+import { folderArchive, JOB_VOLUMES, jobFolders, jobPaths } from "./job-folders.ts";
+import { jobLabels, type Labels } from "./labels.ts";
+import type { Mount } from "./options/container-options.ts";
+import type { OptionFiles } from "./options/option-draft.ts";
+import { type BoundPort, readBoundPorts, withoutTakenPort } from "./published-ports.ts";
+import { type Leak, removeContainer, removeNetwork } from "./remove-objects.ts";
+
+/** A job's container with its network and volumes; everything of `JobPlace` but the shell, which is opened on `backend`. */
+export type ContainerPlace = Omit<JobPlace, "shell"> & {
+  readonly backend: ShellBackend;
+  readonly containerId: string;
+  readonly ports: readonly BoundPort[];
+  /** How the container ended, or that it runs. */
+  end(): Promise<ContainerEnd>;
+};
+
+export type JobPlaceOptions = {
+  /** The image of a job without `container:`. */
+  readonly image: string;
+  /** Arguments for `/bin/sh` that make it a job's shell: `shellArgv(nonce)` of `runner/shell`. */
+  readonly shellArgv: readonly string[];
+  /** A name for "where", for events. */
+  readonly hostName: string;
+  /** Mounted read-only at `/__e`. */
+  readonly nodeVolume?: string | undefined;
+  /** Labels beside Berth's own, such as what coming back needs. */
+  readonly labels?: Labels;
+  /** UUIDs of NVIDIA GPUs. */
+  readonly gpus?: readonly string[];
+  readonly files?: OptionFiles;
+  readonly dockerConfigDir?: string | undefined;
+  /** Remembers who a user name is in which image; shared by a run's jobs it saves each one round trip. */
+  readonly knownUsers?: Map<string, UserIds>;
+  progress(line: string): void;
+  /** What disposing could not remove. */
+  onLeak(leak: Leak): void;
+  readonly signal: AbortSignal;
+};
+
+export const WORKSPACE_LABEL = "io.berth.workspace";
+export const HOME_LABEL = "io.berth.home";
+
+/**
+ * Makes a job's network, volumes and container and starts its shell. Disposing removes them in any state.
+ *
+ * @throws {BerthError} `IMAGE_NOT_FOUND`, `IMAGE_UNUSABLE`, `CONTAINER_OPTION`, `ENGINE_REFUSED`, `ENGINE_LOST`; nothing is left.
+ */
+export async function openJobPlace(
+  docker: Docker,
+  request: JobPlaceRequest,
+  options: JobPlaceOptions,
+): Promise<ContainerPlace> {
+  const { progress, signal } = options;
+  const spec = request.container ?? bareSpec(options.image);
+  const labels = { ...options.labels, ...jobLabels({ ...request, kind: "job" }) };
+  const wish = readContainer(spec, labels, options.files ?? {});
+  for (const note of wish.options.notes) progress(note);
+  if (wish.options.config.Entrypoint !== undefined) {
+    progress("--entrypoint changes nothing here: a job's container runs the shell for its steps.");
+  }
+
+  const image = await ensureImage(docker, spec.image, {
+    credentials: spec.credentials,
+    dockerConfigDir: options.dockerConfigDir,
+    platform: wish.options.platform,
+    pull: wish.options.pull,
+    progress,
+    signal,
+  });
+  const user = wish.options.config.User ?? image.user;
+  const plan: PlacePlan = { request, options, spec, labels, image, user };
+
+  for (let current = wish; ; ) {
+    try {
+      return await makePlace(docker, current, plan);
+    } catch (error) {
+      signal.throwIfAborted();
+      const freed = withoutTakenPort(current, error);
+      if (freed === undefined) throw engineError(error, "make the job's container");
+      progress("A port of the host is taken; a free one is used instead.");
+      current = freed;
+    }
+  }
+}
+
+function bareSpec(image: string): ContainerSpec {
+  return { image, env: {}, ports: [], volumes: [], options: "" };
+}
+
+type PlacePlan = {
+  readonly request: JobPlaceRequest;
+  readonly options: JobPlaceOptions;
+  readonly spec: ContainerSpec;
+  readonly labels: Labels;
+  readonly image: ImageFacts;
+  readonly user: string;
+};
+
+async function makePlace(
+  docker: Docker,
+  wish: ContainerWish,
+  plan: PlacePlan,
+): Promise<ContainerPlace> {
+  const { request, options, spec } = plan;
+  const { signal } = options;
+  const paths = jobPaths(request.repository);
+  const home = request.container === undefined ? undefined : "/github/home";
+  const frame = containerFrame(plan, paths.workspace, home);
+  await using undo = new AsyncDisposableStack();
+
+  // Side by side: the engine looks for the network only when the container starts. Neither takes the signal, since a request that
+  // is given up half-way leaves behind what nobody knows of.
+  const networkMade = needsOwnNetwork(wish)
+    ? createNetwork(docker, frame.network, plan.labels)
+    : Promise.resolve(undefined);
+  const containerMade = docker.createContainer(createRequest(withGpus(wish, options.gpus), frame));
+  undo.defer(() => removeMade("network", networkMade, docker, options));
+  undo.defer(() => removeMade("container", containerMade, docker, options));
+  const [network, container] = await allSettled([networkMade, containerMade]);
+  signal.throwIfAborted();
+
+  const [connection] = await allSettled([
+    attachContainer(docker, container.id, signal),
+    makeFolders(container, wish, plan),
+    joinNetworks(docker, container.id, networksOf(wish, frame).slice(1)),
+  ]);
+  undo.use(connection);
+  signal.throwIfAborted();
+  await container.start();
+  const ports = wish.ports.length === 0 ? [] : await readBoundPorts(container);
+
+  const kept = undo.move();
+  return {
+    host: options.hostName,
+    image: spec.image,
+    paths: { ...paths, ...(home !== undefined && { home }) },
+    containerId: container.id,
+    ...(network !== undefined && { networkId: network.id }),
+    ports,
+    backend: containerShell(docker, container.id, connection),
+    end: () => readEnd(docker, container.id),
+    [Symbol.asyncDispose]: () => kept.disposeAsync(),
+  };
+}
+
+function containerFrame(
+  { request, options, labels, image }: PlacePlan,
+  workspace: string,
+  home: string | undefined,
+): ContainerFrame {
+  const name = `berth-${request.jobId.replace(/[^\w.-]+/g, "-")}`;
+  return {
+    name,
+    image: image.name,
+    entrypoint: ["/bin/sh"],
+    command: options.shellArgv,
+    workingDir: workspace,
+    env: home === undefined ? [] : [`HOME=${home}`],
+    labels: {
+      ...labels,
+      [WORKSPACE_LABEL]: workspace,
+      ...(home !== undefined && { [HOME_LABEL]: home }),
+    },
+    network: name,
+    mounts: ownMounts(labels, options.nodeVolume),
+  };
+}
+
+function ownMounts(labels: Labels, nodeVolume: string | undefined): Mount[] {
+  const fresh = JOB_VOLUMES.map(
+    (path): Mount => ({
+      Type: "volume",
+      Target: path,
+      VolumeOptions: { NoCopy: true, Labels: { ...labels } },
+    }),
+  );
+  const node: Mount[] =
+    nodeVolume === undefined
+      ? []
+      : [{ Type: "volume", Source: nodeVolume, Target: "/__e", ReadOnly: true }];
+  return [...fresh, ...node];
+}
+
+/** The GPUs that were leased to the job stand in for those its author asked for. */
+function withGpus(wish: ContainerWish, gpus: readonly string[] | undefined): ContainerWish {
+  if (gpus === undefined || gpus.length === 0) return wish;
+  const others = (wish.options.host.DeviceRequests ?? []).filter(
+    ({ Capabilities }) => Capabilities?.flat().includes("gpu") !== true,
+  );
+  const leased = { Driver: "nvidia", DeviceIDs: gpus, Capabilities: [["gpu"]] };
+  const host = { ...wish.options.host, DeviceRequests: [...others, leased] };
+  return { ...wish, options: { ...wish.options, host } };
+}
+
+async function createNetwork(
+  docker: Docker,
+  name: string,
+  labels: Labels,
+): Promise<Docker.Network> {
+  return docker.createNetwork({
+    Name: name,
+    Driver: "bridge",
+    CheckDuplicate: true,
+    Labels: { ...labels },
+  });
+}
+
+/** Never throws: what stays is reported, and the sweep comes after. */
+async function removeMade(
+  kind: "network" | "container",
+  made: Promise<{ readonly id: string } | undefined>,
+  docker: Docker,
+  { onLeak }: JobPlaceOptions,
+): Promise<void> {
+  const object = await made.catch(() => undefined);
+  if (object === undefined) return;
+  const remove = kind === "container" ? removeContainer : removeNetwork;
+  await remove(docker, object.id).catch((cause) => onLeak({ kind, id: object.id, cause }));
+}
+
+/** Gives the job's user the folders of its volumes, in one archive where the engine lets us write to the whole container. */
+async function makeFolders(
+  container: Docker.Container,
+  wish: ContainerWish,
+  { request, options, image, user }: PlacePlan,
+): Promise<void> {
+  const key = `${image.id} ${user}`;
+  const owner = options.knownUsers?.get(key) ?? (await resolveUser(container, user));
+  options.knownUsers?.set(key, owner);
+
+  const replaced = new Set(wish.mounts.map(({ Target }) => Target.replace(/\/+$/, "")));
+  const volumes = Object.entries(jobFolders(request.repository)).filter(
+    ([volume]) => !replaced.has(volume),
+  );
+  if (wish.options.host.ReadonlyRootfs !== true) {
+    const folders = volumes.flatMap(([volume, names]) => [
+      volume.slice(1),
+      ...names.map((name) => `${volume.slice(1)}/${name}`),
+    ]);
+    await container.putArchive(await folderArchive(folders, owner), { path: "/" });
+    return;
+  }
+  for (const [volume, names] of volumes) {
+    await container.putArchive(await folderArchive(["."].concat(names), owner), { path: volume });
+  }
+}
+
+async function joinNetworks(
+  docker: Docker,
+  containerId: string,
+  networks: ReturnType<typeof networksOf>,
+): Promise<void> {
+  for (const network of networks) {
+    const settings = { Container: containerId, EndpointConfig: endpointSettings(network) };
+    await docker.getNetwork(network.name).connect(settings);
+  }
+}
+
+/** All results once everything has come to rest, so that nothing still works on what is about to be removed. */
+async function allSettled<T extends readonly unknown[]>(
+  promises: readonly [...{ [K in keyof T]: Promise<T[K]> }],
+): Promise<T> {
+  await Promise.allSettled(promises);
+  return (await Promise.all(promises)) as unknown as T;
+}

@@ -1,0 +1,37 @@
+import { thisOwner } from "./owner.ts";
+
+export const VERSION_LABEL = "io.berth.version";
+export const KIND_LABEL = "io.berth.kind";
+export const JOB_LABEL = "io.berth.job";
+export const RUN_LABEL = "io.berth.run";
+export const OWNER_LABEL = "io.berth.owner";
+
+/** Bumped when a Berth can no longer come back to what an older one made. */
+const LAYOUT_VERSION = "1";
+
+export type Labels = { readonly [name: string]: string };
+export type ObjectKind = "job" | "service" | "step" | "cache";
+
+/** Labels of an object that belongs to one job and has to go with it. */
+export function jobLabels(job: {
+  readonly kind: Exclude<ObjectKind, "cache">;
+  readonly jobId: string;
+  readonly runId: string;
+}): Labels {
+  return {
+    [VERSION_LABEL]: LAYOUT_VERSION,
+    [KIND_LABEL]: job.kind,
+    [JOB_LABEL]: job.jobId,
+    [RUN_LABEL]: job.runId,
+    [OWNER_LABEL]: thisOwner(),
+  };
+}
+
+/** Labels of what outlives jobs. */
+export function cacheLabels(): Labels {
+  return {
+    [VERSION_LABEL]: LAYOUT_VERSION,
+    [KIND_LABEL]: "cache",
+    [OWNER_LABEL]: thisOwner(),
+  };
+}
