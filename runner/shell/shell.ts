@@ -37,9 +37,12 @@ export type Command = {
 };
 
 export type CommandResult = {
-  /** False: the program was not found or the directory is missing; `reason` says which, in the shell's terms. */
+  /**
+   * False: the program was not found, the directory is missing, or a file of `write` or `collect` could not be written (the
+   * output says why); `reason` says which.
+   */
   readonly started: boolean;
-  readonly reason?: "no-program" | "no-directory";
+  readonly reason?: "no-program" | "no-directory" | "no-write";
   /** 0 to 255; killed by signal n is 128 + n. */
   readonly exitCode: number;
   /** By path; missing or empty files are absent. `truncated` when the file was longer than its limit. */
@@ -59,6 +62,8 @@ export type RunOptions = {
   onOutput(chunk: Buffer): void;
   /** Aborting stops the command as GitHub's runner does: INT, after 7.5 s TERM, after 2.5 s KILL of the whole tree. */
   signal?: AbortSignal;
+  /** Aborting kills the whole tree at once, whatever stage `signal` has reached. */
+  kill?: AbortSignal;
   /**
    * Asked once when the command has ended, after its last `onOutput`: what the caller wants back with the result when this
    * command is replayed (the workflow commands it saw, say). Must be JSON.

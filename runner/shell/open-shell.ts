@@ -1,0 +1,423 @@
+import { randomBytes } from "node:crypto";
+import { BerthError } from "../errors.ts";
+import type { Json } from "../expressions/template.ts";
+import { readOutputSince } from "./come-back.ts";
+import { readFacts } from "./facts.ts";
+import { type Block, malformed, readNumbers } from "./frames.ts";
+import { CHUNK_BYTES, LINE_END } from "./preamble.ts";
+import type {
+  Checkpoint,
+  Command,
+  CommandResult,
+  Journal,
+  RunOptions,
+  Shell,
+  ShellBackend,
+  ShellFacts,
+} from "./shell.ts";
+import { stopCommand } from "./stop-command.ts";
+import { commandBytes, createTypist, hashCommand } from "./typed-command.ts";
+import { createWire, type Wire } from "./wire.ts";
+
+export type OpenShellOptions = {
+  /** Marks this job's frames; the one that its shell was started with. */
+  readonly nonce: string;
+  readonly journal?: Journal | undefined;
+  /** The shell runs already; a process that is gone, or hangs, typed into it. */
+  readonly resume?: boolean;
+  /** How long a cancelled command has after INT, and then after TERM, in milliseconds. */
+  readonly graceMs?: readonly [int: number, term: number];
+  readonly signal: AbortSignal;
+};
+
+/** What waits for the shell's answers while one command runs. */
+type Running = {
+  readonly number: number;
+  readonly collect: NonNullable<Command["collect"]>;
+  readonly onOutput: (chunk: Buffer) => void;
+  readonly files: Map<number, Block>;
+  readonly begun: PromiseWithResolvers<void>;
+  readonly ended: PromiseWithResolvers<Ended>;
+  /** Called when something came that may complete the files. */
+  progress: () => void;
+  end: Ended | undefined;
+  announcedFiles: number | undefined;
+};
+type Ended = { readonly code: number; readonly why: string; readonly files: number };
+
+/** What a shell says of itself when a new client takes over. */
+type Takeover = { epoch: number; last: number; hash: string };
+
+const GRACE_MS = [7500, 2500] as const;
+const STRAY_BYTES = 1024 * 1024;
+const MAX_FACTS_BYTES = 2 * 1024 * 1024;
+/** A command whose begin is not heard for so long may have been torn on its way. */
+const BEGIN_PATIENCE_MS = 5000;
+const FILES_PATIENCE_MS = 3000;
+const FILES_TRIES = 5;
+const SYNC_PATIENCE_MS = [500, 1000, 2000, 4000, 8000, 16_000, 30_000] as const;
+const REASONS = { "no-program": true, "no-directory": true, "no-write": true } as const;
+
+/**
+ * Opens the shell behind a backend: starts it, or with `resume` takes it over from the process that had it.
+ *
+ * @throws {BerthError} `SHELL_LOST` when it ends or stays silent, `SHELL_PROTOCOL` when it is not our shell program,
+ * `JOURNAL_MISMATCH` when it has done other things than the journal knows.
+ */
+export async function openShell(backend: ShellBackend, options: OpenShellOptions): Promise<Shell> {
+  const { nonce, journal, signal, resume = false } = options;
+  const stored = new Map(journal?.checkpoints.map((checkpoint) => [checkpoint.number, checkpoint]));
+  const lastStored = Math.max(0, ...stored.keys());
+  const token = randomBytes(8).toString("hex");
+
+  let running: Running | undefined;
+  let next = 1;
+  let epoch = 1;
+  let facts: ShellFacts | undefined;
+  let taken: Takeover | undefined;
+  let cameBack = !resume;
+  const stray: Buffer[] = [];
+  const introduced = Promise.withResolvers<void>();
+  const ready = Promise.withResolvers<void>();
+  const synced = Promise.withResolvers<Takeover>();
+  const pokes = new Map<string, (state: { ours: boolean; last: number }) => void>();
+
+  const onBytes = (bytes: Buffer) => {
+    if (resume && taken === undefined) return; // in the log as well, and read from there
+    if (running !== undefined && running.end === undefined) running.onOutput(bytes);
+    else if (stray.reduce((sum, { length }) => sum + length, bytes.length) <= STRAY_BYTES) {
+      stray.push(bytes);
+    }
+  };
+  const onFrame = (words: readonly string[]) => {
+    const [verb = "", ...rest] = words;
+    switch (verb) {
+      case "ready":
+        return ready.resolve();
+      case "begin": {
+        const [number] = readNumbers(rest, 2);
+        if (running?.number === number) running?.begun.resolve();
+        return;
+      }
+      case "end": {
+        const [number = 0, code = 0] = readNumbers(rest, 2);
+        const [files = 0] = readNumbers(rest.slice(3), 1);
+        if (code > 255) throw malformed(words);
+        if (running?.number !== number || running.end !== undefined) return;
+        running.end = { code, why: rest[2] ?? "", files };
+        return running.ended.resolve(running.end);
+      }
+      case "done": {
+        const [number = 0, files = 0] = readNumbers(rest, 2);
+        if (number === 0) return introduced.resolve();
+        if (running?.number !== number) return;
+        running.announcedFiles = files;
+        return running.progress();
+      }
+      case "sync":
+        return onSync(rest);
+      case "stale":
+        return void (taken === undefined && resume ? undefined : checkOwner());
+      case "poked": {
+        const [last = 0] = readNumbers(rest.slice(2), 1);
+        return pokes.get(rest[0] ?? "")?.({ ours: rest[1] === "ours", last });
+      }
+      case "gone":
+        return wire.lose(stepperGone(rest[0] ?? "", running?.number));
+      default:
+        throw malformed(words);
+    }
+  };
+  const onSync = (rest: readonly string[]) => {
+    if (rest.length === 1) return; // stderr's copy
+    const [epochOfIt = 0, last = 0] = readNumbers(rest.slice(1), 2);
+    if (rest[0] !== token) {
+      if (epochOfIt > epoch && (!resume || taken !== undefined)) checkOwner();
+      return;
+    }
+    if (taken !== undefined) return;
+    taken = { epoch: epochOfIt, last, hash: rest[3] ?? "" };
+    epoch = epochOfIt;
+    wire.hold();
+    synced.resolve(taken);
+  };
+
+  const connection = await backend.attach(signal);
+  const wire: Wire = createWire(connection, nonce, {
+    onBytes,
+    onFrame,
+    isExpected({ number, index, takeBytes }) {
+      if (number === 0) return facts === undefined && takeBytes <= MAX_FACTS_BYTES;
+      const limit = running?.number === number ? running.collect[index - 1]?.limitBytes : undefined;
+      return limit !== undefined && takeBytes <= limit;
+    },
+    onBlock(block) {
+      if (block.number === 0) facts ??= readFacts(block.content);
+      else if (running?.number === block.number) running.files.set(block.index, block);
+    },
+  });
+
+  /** Someone else says that this shell is theirs. The job could say so too, but it cannot answer this question. */
+  const checkOwner = () => {
+    poke().then(
+      ({ ours }) => ours || wire.lose(superseded()),
+      () => {},
+    );
+  };
+  const poke = async (): Promise<{ ours: boolean; last: number }> => {
+    const question = randomBytes(8).toString("hex");
+    const answer = Promise.withResolvers<{ ours: boolean; last: number }>();
+    pokes.set(question, answer.resolve);
+    try {
+      wire.type(`\npoke ${epoch} ${question} ${LINE_END}\n`);
+      return await wire.untilLost(answer.promise);
+    } finally {
+      pokes.delete(question);
+    }
+  };
+
+  const onAbort = () => void wire[Symbol.asyncDispose]();
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    if (resume) await takeOver();
+    else {
+      await backend.start(signal);
+      await wire.untilLost(Promise.all([ready.promise, introduced.promise]));
+    }
+    signal.throwIfAborted();
+  } catch (error) {
+    await wire[Symbol.asyncDispose]();
+    signal.throwIfAborted();
+    throw error;
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+  if (facts === undefined) throw await unreadableFacts();
+  const typist = createTypist(facts);
+
+  async function unreadableFacts(): Promise<BerthError> {
+    await wire[Symbol.asyncDispose]();
+    return new BerthError("SHELL_PROTOCOL", {
+      message: "The job's shell said nothing readable about itself.",
+      remedy:
+        "Something else writes to the container's standard error; stop it, or use another image.",
+    });
+  }
+
+  /** Asks until it answers: a predecessor's torn line may first have to be ended, or filled up. */
+  async function takeOver(): Promise<void> {
+    for (const patienceMs of SYNC_PATIENCE_MS) {
+      wire.type(`\nsync ${token} ${LINE_END}\n`);
+      const patience = AbortSignal.timeout(patienceMs);
+      const answered = Promise.all([synced.promise, introduced.promise]).then(() => true);
+      const silent = new Promise<false>((resolve) => {
+        patience.addEventListener("abort", () => resolve(false), { once: true });
+      });
+      if ((await wire.untilLost(Promise.race([answered, silent]))) && facts !== undefined) {
+        const { last } = await synced.promise;
+        if (last < lastStored || last > lastStored + 1) throw otherHistory(last, lastStored);
+        return;
+      }
+      wire.type(`${" ".repeat(1023)}\n`.repeat(CHUNK_BYTES / 1024 + 1));
+    }
+    throw new BerthError("SHELL_LOST", {
+      message: "The job's shell does not answer.",
+      remedy: "Look whether its container is paused or its host overloaded.",
+    });
+  }
+
+  /** Once, when the first command that has no stored result is run: what the shell printed since, then the stream. */
+  async function comeBack(): Promise<void> {
+    cameBack = true;
+    await readOutputSince(lastStored, {
+      backend,
+      nonce,
+      token,
+      onBytes,
+      onFrame: (words) => words[0] !== "sync" && words[0] !== "stale" && onFrame(words),
+      signal: wire.lost,
+    });
+    await wire.release();
+  }
+
+  async function run(command: Command, runOptions: RunOptions): Promise<CommandResult> {
+    if (running !== undefined) throw new Error("A shell runs one command at a time.");
+    const hash = hashCommand(command);
+    const number = next;
+    const checkpoint = stored.get(number);
+    if (checkpoint !== undefined) {
+      if (checkpoint.hash !== hash) throw otherCommand(number);
+      learn(checkpoint.result, () => typist.type(number, command));
+      next = number + 1;
+      return checkpoint.result;
+    }
+
+    wire.lost.throwIfAborted();
+    next = number + 1;
+    const current = startListening(number, command, runOptions);
+    running = current;
+    const finished = new AbortController();
+    try {
+      for (const chunk of stray.splice(0)) current.onOutput(chunk);
+      const typed = typist.type(number, command);
+      const bytes = commandBytes({ epoch, number, hash: hash.slice(0, 16) }, typed);
+      const late = !cameBack;
+      if (late) await wire.untilLost(comeBack());
+      if (late && taken?.last === number) {
+        if (taken.hash !== hash.slice(0, 16)) throw otherCommand(number);
+      } else {
+        wire.type(bytes);
+        watchBegin(current, bytes, finished.signal);
+      }
+      stopCommand(runOptions, {
+        graceMs: options.graceMs ?? GRACE_MS,
+        begun: current.begun.promise,
+        finished: finished.signal,
+        send: (name) => wire.type(`\nsignal ${epoch} ${number} ${name} ${LINE_END}\n`),
+      });
+      const end = await wire.untilLost(current.ended.promise);
+      finished.abort();
+      if (end.files > 0)
+        await wire.untilLost(receiveFiles(current, late ? 100 : FILES_PATIENCE_MS));
+      const result = learn(resultOf(current, end, runOptions.notes?.()), () => undefined);
+      await journal?.append({ number, hash, result } satisfies Checkpoint);
+      return result;
+    } finally {
+      finished.abort();
+      running = undefined;
+    }
+  }
+
+  /** Keeps the typist's idea of what the shell remembers right. */
+  function learn(result: CommandResult, type: () => unknown): CommandResult {
+    type();
+    if (result.reason === "no-write") typist.forget();
+    return result;
+  }
+
+  function watchBegin(current: Running, bytes: Buffer, finished: AbortSignal): void {
+    let begun = false;
+    void current.begun.promise.then(() => {
+      begun = true;
+    });
+    const look = async () => {
+      const { ours, last } = await poke();
+      if (!ours) return wire.lose(superseded());
+      if (!begun && !finished.aborted && last < current.number) wire.type(bytes);
+    };
+    const timer = setInterval(() => {
+      if (begun || finished.aborted) clearInterval(timer);
+      else look().catch(() => clearInterval(timer));
+    }, BEGIN_PATIENCE_MS);
+    finished.addEventListener("abort", () => clearInterval(timer), { once: true });
+  }
+
+  async function receiveFiles(current: Running, patienceMs: number): Promise<void> {
+    for (let tries = 0; tries < FILES_TRIES; tries++) {
+      if (await filesCame(current, patienceMs)) return;
+      current.announcedFiles = undefined;
+      wire.type(`\nresend ${epoch} ${current.number} ${LINE_END}\n`);
+      patienceMs = FILES_PATIENCE_MS;
+    }
+    if (await filesCame(current, patienceMs)) return;
+    throw new BerthError("SHELL_PROTOCOL", {
+      message: "The files that the command left for Berth could not be read.",
+      remedy:
+        "Something else writes to the container's standard error, or changes the files meanwhile; stop it.",
+    });
+  }
+
+  return {
+    facts,
+    run,
+    lost: wire.lost,
+    get replaying() {
+      return next <= lastStored;
+    },
+    [Symbol.asyncDispose]: () => wire[Symbol.asyncDispose](),
+  };
+}
+
+/** True when all are here, false when the shell has sent what it has and it was not all, or nothing for a while. */
+function filesCame(current: Running, patienceMs: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const look = () => {
+      const { announcedFiles, files } = current;
+      if (announcedFiles !== undefined) settle(files.size >= announcedFiles);
+      else timer.refresh();
+    };
+    const settle = (complete: boolean) => {
+      clearTimeout(timer);
+      current.progress = () => {};
+      resolve(complete);
+    };
+    const timer = setTimeout(() => settle(false), patienceMs);
+    current.progress = look;
+    look();
+  });
+}
+
+function startListening(number: number, command: Command, options: RunOptions): Running {
+  return {
+    number,
+    collect: command.collect ?? [],
+    onOutput: options.onOutput,
+    files: new Map(),
+    begun: Promise.withResolvers(),
+    ended: Promise.withResolvers(),
+    progress: () => {},
+    end: undefined,
+    announcedFiles: undefined,
+  };
+}
+
+function resultOf(current: Running, end: Ended, notes: Json | undefined): CommandResult {
+  const files = current.collect.flatMap(({ path }, index) => {
+    const file = current.files.get(index + 1);
+    if (file === undefined) return [];
+    const { content, sizeBytes } = file;
+    return [[path, { content, sizeBytes, truncated: content.length < sizeBytes }] as const];
+  });
+  return {
+    started: end.why === "ok",
+    ...(isReason(end.why) && { reason: end.why }),
+    exitCode: end.code,
+    files: Object.fromEntries(files),
+    ...(notes !== undefined && { notes }),
+  };
+}
+
+function isReason(why: string): why is keyof typeof REASONS {
+  return Object.hasOwn(REASONS, why);
+}
+
+function stepperGone(status: string, number: number | undefined): BerthError {
+  const signal =
+    Number(status) > 128 ? `by signal ${Number(status) - 128}` : `with status ${status}`;
+  const when = number === undefined ? "between two commands" : "while a command ran";
+  return new BerthError("SHELL_LOST", {
+    message: `The job's shell was ended ${signal} ${when}: a step must have killed it.`,
+    remedy: "Look for a kill of the parent process or of all processes in the last step.",
+  });
+}
+
+function superseded(): BerthError {
+  return new BerthError("SHELL_SUPERSEDED", {
+    message: "Another process of Berth has taken over this job.",
+    remedy: "Nothing is to be done here; the other one goes on with it.",
+  });
+}
+
+function otherCommand(number: number): BerthError {
+  return new BerthError("JOURNAL_MISMATCH", {
+    message: `Command ${number} is another one than in this job's earlier life.`,
+    remedy: "Berth, the workflow or an input changed in between; run the job again.",
+  });
+}
+
+function otherHistory(last: number, stored: number): BerthError {
+  return new BerthError("JOURNAL_MISMATCH", {
+    message: `The job's shell has run ${last} commands, but ${stored} are on record.`,
+    remedy: "The record and the container belong to different jobs or times; run the job again.",
+  });
+}

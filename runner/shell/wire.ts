@@ -1,0 +1,115 @@
+import { BerthError } from "../errors.ts";
+import { type Block, readBlocks, readFrames } from "./frames.ts";
+import type { ShellConnection } from "./shell.ts";
+import { createSpill, type Spill } from "./spill.ts";
+
+export type WireListener = {
+  onBytes(bytes: Buffer): void;
+  /** A frame of either stream; their order between the streams says nothing. */
+  onFrame(words: readonly string[]): void;
+  isExpected(block: { number: number; index: number; takeBytes: number }): boolean;
+  onBlock(block: Block): void;
+};
+
+/** A connection whose streams are read from the first moment to the last, whatever its listener does. */
+export type Wire = AsyncDisposable & {
+  type(bytes: Buffer | string): void;
+  /** Aborted, with the reason, when the connection ended or the shell broke its protocol. */
+  readonly lost: AbortSignal;
+  lose(reason: BerthError): void;
+  /** Rejects with the reason when the wire is lost before `promise` settles. */
+  untilLost<T>(promise: Promise<T>): Promise<T>;
+  /** From now on what comes on stdout is held back, on disk if it is much. */
+  hold(): void;
+  /** Hands what was held to the listener, then everything else as it comes. */
+  release(): Promise<void>;
+};
+
+/** Takes over a connection and tells `listener` what comes in. */
+export function createWire(
+  connection: ShellConnection,
+  nonce: string,
+  listener: WireListener,
+): Wire {
+  const lost = new AbortController();
+  const lostReason = Promise.withResolvers<never>();
+  lostReason.promise.catch(() => {}); // most wires are lost while nobody waits
+  let spill: Spill | undefined;
+
+  const lose = (reason: BerthError) => {
+    if (lost.signal.aborted) return;
+    lost.abort(reason);
+    lostReason.reject(reason);
+    spill?.[Symbol.dispose]();
+  };
+  const guard = (read: (chunk: Buffer) => void) => (chunk: Buffer) => {
+    if (lost.signal.aborted) return;
+    try {
+      read(chunk);
+    } catch (cause) {
+      lose(cause instanceof BerthError ? cause : listenerFailed(cause));
+    }
+  };
+
+  const direct = { onBytes: listener.onBytes, onFrame: listener.onFrame };
+  const readStdout = readFrames(nonce, {
+    onBytes: (bytes) => (spill === undefined ? listener.onBytes(bytes) : spill.push(bytes)),
+    onFrame(words) {
+      if (spill === undefined) listener.onFrame(words);
+      else spill.push(Buffer.from(`\x1e${nonce} ${words.join(" ")}\n`, "latin1"));
+    },
+  });
+  connection.stdout.on("data", guard(readStdout));
+  connection.stderr.on("data", guard(readBlocks(nonce, listener)));
+  for (const event of ["end", "close"]) connection.stdout.on(event, () => lose(shellLost()));
+  for (const stream of [connection.stdout, connection.stderr]) {
+    stream.on("error", (cause) => lose(shellLost(cause)));
+  }
+  // The shell says on its other streams why it went; a failed write is only the first sign of it.
+  connection.stdin.on("error", (cause) => {
+    setTimeout(() => lose(shellLost(cause)), 1000).unref();
+  });
+
+  return {
+    type: (bytes) => {
+      connection.stdin.write(bytes);
+    },
+    lost: lost.signal,
+    lose,
+    untilLost: (promise) => Promise.race([promise, lostReason.promise]),
+    hold() {
+      spill ??= createSpill();
+    },
+    async release() {
+      const readHeld = guard(readFrames(nonce, direct));
+      for (let bytes = spill?.shift(); bytes !== undefined; bytes = spill?.shift()) {
+        readHeld(bytes);
+        // The streams are read between two pieces: what they bring is appended to the same spill.
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      spill?.[Symbol.dispose]();
+      spill = undefined;
+    },
+    async [Symbol.asyncDispose]() {
+      lose(shellLost());
+      await connection[Symbol.asyncDispose]();
+    },
+  };
+}
+
+function shellLost(cause?: unknown): BerthError {
+  return new BerthError("SHELL_LOST", {
+    message:
+      "The connection to the job's shell ended: its container stopped, or the engine went away.",
+    remedy:
+      "A step that stops the container or kills all processes ends its job; else look at the engine.",
+    cause,
+  });
+}
+
+function listenerFailed(cause: unknown): BerthError {
+  return new BerthError("SHELL_LOST", {
+    message: `The output of the job could not be handled: ${String(cause)}.`,
+    cause,
+  });
+}
