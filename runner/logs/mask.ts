@@ -114,7 +114,7 @@ function countCharacters(strings: readonly string[]): number {
 }
 
 function isWorthJoining(older: number, newer: number): boolean {
-  return older + newer <= 16_384 || older <= 8 * newer;
+  return older + newer <= 4096 || older <= 4 * newer;
 }
 
 function mergeRanges(ranges: readonly Range[]): Range[] {

@@ -64,19 +64,16 @@ const ATTEMPTS = 3;
 /** Matches lines as GitHub's runner does (`OutputManager.cs`, `IssueMatcher.cs`), one state for each process. */
 export function createLineMatcher(options: LineMatcherOptions): LineMatcher {
   const { registry, resolveFile, timeoutMs = 1000 } = options;
-  const states = new Map<ProblemMatcher, Captures[]>();
+  const states = new Map<ProblemMatcher, State>();
   let guard: Guard | undefined;
 
   /** What one matcher makes of a line; nothing changes when it is interrupted before it has an answer. */
   function tryMatcher(matcher: ProblemMatcher, line: string): Problem | undefined {
-    const { captures, state } = advance(matcher, states.get(matcher) ?? [], line);
-    if (captures === undefined) {
-      states.set(matcher, state);
-      return undefined;
-    }
-    states.clear();
-    states.set(matcher, state);
-    return readProblem(captures, matcher);
+    const before = states.get(matcher) ?? NOTHING;
+    const { hit, state } = advance(matcher, before, line);
+    if (hit) states.clear();
+    if (hit || state !== before) states.set(matcher, state);
+    return hit && readProblem(hit, matcher);
   }
 
   function match(lines: readonly string[]): Finding[] {
@@ -118,64 +115,72 @@ export function createLineMatcher(options: LineMatcherOptions): LineMatcher {
   };
 }
 
-type Captures = { readonly [property in ProblemProperty]?: string } | undefined;
+/** A line that a pattern matched, on top of those that the patterns before it matched. */
+type Hit = {
+  readonly pattern: ProblemPattern;
+  readonly groups: RegExpExecArray;
+  readonly before: Hit | undefined;
+};
 /** An annotation whose file is still as the line names it. */
 type Problem = Annotation & { readonly fromPath?: string };
 
-/** One matcher, one line: state n is what patterns 0 to n have captured so far. */
+/** One matcher, one line: state n is what patterns 0 to n have matched so far. */
 function advance(
-  matcher: ProblemMatcher,
-  before: readonly Captures[],
+  { patterns }: ProblemMatcher,
+  before: State,
   line: string,
-): { captures?: Captures; state: Captures[] } {
-  const { patterns } = matcher;
+): { hit?: Hit; state: State } {
   const last = patterns.length - 1;
-  const state = [...before];
-  for (const [i, pattern] of [...patterns.entries()].reverse()) {
+  let state = before;
+  for (let i = last; i >= 0; i--) {
+    const pattern = patterns[i];
     const running = i > 0 ? before[i - 1] : undefined;
-    if (i > 0 && running === undefined) continue;
+    if (pattern === undefined || (i > 0 && running === undefined)) continue;
 
     const groups = pattern.regexp.exec(line);
-    if (i < last) {
-      state[i] = groups ? { ...capture(pattern, groups), ...running } : undefined;
-    } else if (groups) {
-      const kept: Captures[] = [];
-      if (pattern.loop) kept[last - 1] = running;
-      return { captures: { ...capture(pattern, groups), ...running }, state: kept };
-    } else if (last > 0) {
-      state[last - 1] = undefined;
-    }
+    const hit = groups ? { pattern, groups, before: running } : undefined;
+    if (i < last) state = setAt(state, i, hit);
+    else if (hit) return { hit, state: pattern.loop ? setAt(NOTHING, i - 1, running) : NOTHING };
+    else if (i > 0) state = setAt(state, i - 1, undefined);
   }
   return { state };
 }
 
-function capture(pattern: ProblemPattern, groups: RegExpExecArray): NonNullable<Captures> {
-  const { regexp: _regexp, loop: _loop, ...numbers } = pattern;
-  return Object.fromEntries(
-    Object.entries(numbers).map(([property, group]) => [property, groups[group] ?? ""]),
-  );
+type State = readonly (Hit | undefined)[];
+const NOTHING: State = [];
+
+function setAt(state: State, index: number, hit: Hit | undefined): State {
+  if (state[index] === hit) return state;
+  const changed = [...state];
+  changed[index] = hit;
+  return changed;
 }
 
-function readProblem(
-  captures: NonNullable<Captures>,
-  matcher: ProblemMatcher,
-): Problem | undefined {
-  const message = captures.message ?? "";
-  const level = readLevel(captures.severity || matcher.severity);
+function readProblem(hit: Hit, matcher: ProblemMatcher): Problem | undefined {
+  const message = captured(hit, "message") ?? "";
+  const level = readLevel(captured(hit, "severity") || matcher.severity);
   if (message.trim() === "" || level === undefined) return undefined;
 
-  const startLine = readDigits(captures.line);
-  const startColumn = readDigits(captures.column);
-  const file = captures.file?.trim() ? captures.file : undefined;
-  const fromPath = captures.fromPath || matcher.fromPath;
+  const startLine = readDigits(captured(hit, "line"));
+  const startColumn = readDigits(captured(hit, "column"));
+  const file = captured(hit, "file");
+  const fromPath = captured(hit, "fromPath") || matcher.fromPath;
   return {
     level,
     message,
     ...(startLine === undefined ? {} : { startLine }),
     ...(startColumn === undefined ? {} : { startColumn }),
-    ...(file === undefined ? {} : { file }),
+    ...(file?.trim() ? { file } : {}),
     ...(fromPath === undefined ? {} : { fromPath }),
   };
+}
+
+/** What the lines say about a property; of several, the first. */
+function captured(hit: Hit, property: ProblemProperty): string | undefined {
+  const earlier = hit.before && captured(hit.before, property);
+  if (earlier !== undefined) return earlier;
+  const group = hit.pattern[property];
+  return group === undefined ? undefined : (hit.groups[group] ?? "");
 }
 
 function readLevel(severity: string): AnnotationLevel | undefined {

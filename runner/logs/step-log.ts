@@ -21,7 +21,7 @@ export type StepLog = {
    * message in the log.
    */
   annotate(annotation: Annotation, line?: string): void;
-  /** How many annotations were recorded, to be given to `createStepLog` when the step is replayed. */
+  /** How many annotations were recorded; a replay puts them back with `restore`. */
   readonly recorded: AnnotationCounts;
   /** Puts the counts of an earlier life back. */
   restore(recorded: AnnotationCounts): void;
