@@ -1,5 +1,4 @@
 import { readFile } from "node:fs/promises";
-import { BerthError } from "../../runner/errors.ts";
 import { mountControlGroups } from "./control-groups.ts";
 import { installPackages } from "./debian-packages.ts";
 import type { EngineFolder } from "./engine-folder.ts";
@@ -11,20 +10,8 @@ import type { SetupStep } from "./setup-step.ts";
 /**
  * What a machine without an engine needs to get one of Berth's own. Nothing is asked of a machine on which an engine
  * answers already: do not make this plan there.
- *
- * @throws {BerthError} `ENGINE_NOT_FOUND` where Berth cannot set up an engine, with what to do about it.
  */
-export async function planEngine(
-  folder: EngineFolder,
-  { isAnswering }: { isAnswering: IsAnswering },
-): Promise<SetupStep[]> {
-  const obstacle = await whyNot();
-  if (obstacle) {
-    throw new BerthError("ENGINE_NOT_FOUND", {
-      message: `No container engine answers here, and Berth cannot set one up: ${obstacle}.`,
-      remedy: "Install Docker and start it, or set DOCKER_HOST to an engine that you may use.",
-    });
-  }
+export function planEngine(folder: EngineFolder, isAnswering: IsAnswering): SetupStep[] {
   return [
     installPackages("They bring the container engine and what it calls.", [
       { name: "docker.io", program: "dockerd" },
@@ -42,7 +29,8 @@ export async function planEngine(
   ];
 }
 
-async function whyNot(): Promise<string | undefined> {
+/** Why this machine cannot be given an engine; `undefined` when it can. */
+export async function whyNoEngine(): Promise<string | undefined> {
   if (process.platform !== "linux") return `that is for Linux, and this is ${process.platform}`;
   if (process.getuid?.() !== 0) return "that takes root";
   if (await findProgram("dockerd")) return undefined;

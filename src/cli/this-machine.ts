@@ -1,0 +1,15 @@
+import { homedir } from "node:os";
+import type { ConnectEngineOptions } from "../containers/connect-engine.ts";
+import { stateFolder } from "../store/state-folder.ts";
+
+/** How the engine of this machine is looked for, by the user who runs this process. */
+export function thisMachine(flags: { readonly docker?: string | undefined }): ConnectEngineOptions {
+  const uid = process.getuid?.();
+  return {
+    endpoint: flags.docker,
+    env: process.env,
+    home: homedir(),
+    uid: uid ?? -1,
+    stateDir: stateFolder(process.env, uid),
+  };
+}
