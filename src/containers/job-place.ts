@@ -134,14 +134,15 @@ async function makePlace(
   const containerMade = docker.createContainer(createRequest(withGpus(wish, options.gpus), frame));
   undo.defer(() => removeMade("network", networkMade, docker, options));
   undo.defer(() => removeMade("container", containerMade, docker, options));
-  const [network, container] = await allSettled([networkMade, containerMade]);
+  const container = await settled(containerMade, networkMade);
+  const network = await networkMade;
   signal.throwIfAborted();
 
-  const [connection] = await allSettled([
+  const connection = await settled(
     attachContainer(docker, container.id, signal),
     makeFolders(container, wish, plan),
     joinNetworks(docker, container.id, networksOf(wish, frame).slice(1)),
-  ]);
+  );
   undo.use(connection);
   signal.throwIfAborted();
   await container.start();
@@ -274,10 +275,9 @@ async function joinNetworks(
   }
 }
 
-/** All results once everything has come to rest, so that nothing still works on what is about to be removed. */
-async function allSettled<T extends readonly unknown[]>(
-  promises: readonly [...{ [K in keyof T]: Promise<T[K]> }],
-): Promise<T> {
-  await Promise.allSettled(promises);
-  return (await Promise.all(promises)) as unknown as T;
+/** One result once everything has come to rest, so that nothing still works on what is about to be removed. */
+async function settled<T>(work: Promise<T>, ...others: Promise<unknown>[]): Promise<T> {
+  await Promise.allSettled([work, ...others]);
+  await Promise.all(others);
+  return work;
 }
