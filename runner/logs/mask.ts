@@ -16,8 +16,10 @@ export type Masker = {
   cutBeforeSecret(line: string): number;
 };
 
-/** Characters of all forms of all secrets at most: some 160 MB of automaton. */
-const LIMIT_CHARACTERS = 8 << 20;
+/** Characters of all forms of all secrets at most: some 120 MB of automaton. */
+const LIMIT_CHARACTERS = 4 << 20;
+/** Stands for each line when there are more. */
+const HIDDEN_LINE = "*** (more secrets than this runner can mask)";
 
 /**
  * Makes a masker that knows no secret. With more secrets than fit into `limitCharacters` (UTF-16 units in all forms
@@ -44,13 +46,13 @@ export function createMasker(limitCharacters: number = LIMIT_CHARACTERS): Masker
       for (const line of value.split(/[\r\n]/)) addForms(line.trim());
     },
     mask(text) {
-      if (characters > limitCharacters) return text.replace(/[^\r\n]+/g, "***");
+      if (characters > limitCharacters) return text.replace(/[^\r\n]+/g, HIDDEN_LINE);
       const found = inLines.find(text);
       const more = acrossLines.find(text);
       return replaceRanges(text, more.length === 0 ? found : mergeRanges([...found, ...more]));
     },
     maskLines(text) {
-      if (characters > limitCharacters) return text.replace(/[^\n]+/g, "***");
+      if (characters > limitCharacters) return text.replace(/[^\n]+/g, HIDDEN_LINE);
       return replaceRanges(text, inLines.find(text));
     },
     cutBeforeSecret(line) {

@@ -103,8 +103,9 @@ describe("masking", () => {
     const masker = createMasker(1000);
     for (let i = 0; i < 20; i++) masker.add(`a-rather-long-secret-${i}`);
 
-    expect(masker.mask("some text\nmore")).toBe("***\n***");
-    expect(masker.maskLines("some text\n\nmore\n")).toBe("***\n\n***\n");
+    const hidden = "*** (more secrets than this runner can mask)";
+    expect(masker.mask("some text\nmore")).toBe(`${hidden}\n${hidden}`);
+    expect(masker.maskLines("some text\n\nmore\n")).toBe(`${hidden}\n\n${hidden}\n`);
   });
 
   it("does what a search for each value by itself would do, for any text", () => {
