@@ -27,7 +27,8 @@ export class Problems {
       message: message.slice(0, MAX_MESSAGE_CHARACTERS),
       text,
     };
-    if (!this.list.some((other) => printProblem(other) === printProblem(problem))) {
+    // What else is said of the same place follows from the first.
+    if (!this.list.some((other) => other.line === line && other.column === problem.column)) {
       this.list.push(problem);
     }
   }

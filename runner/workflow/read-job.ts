@@ -210,12 +210,11 @@ function readCondition(token: TemplateToken | undefined, problems: Problems): st
   if (!token) return "success()";
   const text = isBasicExpression(token) ? token.expression : token.toString();
   try {
-    const condition = withImplicitSuccess(text);
     const { namedContexts, functions } = splitAllowedContext(
       token.definitionInfo?.allowedContext ?? [],
     );
-    parseExpression(condition, namedContexts, functions);
-    return condition;
+    if (text.trim() !== "") parseExpression(text.trim(), namedContexts, functions);
+    return withImplicitSuccess(text);
   } catch (error) {
     problems.add(error instanceof Error ? error.message : String(error), placeOf(token));
     return "success()";
