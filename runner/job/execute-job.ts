@@ -1,7 +1,18 @@
+import { createMasker } from "../logs/mask.ts";
 import type { Journal, Shell } from "../shell/shell.ts";
+import { runStep } from "../steps/run-step.ts";
+import { Cancellation } from "./cancellation.ts";
+import { completeJob } from "./complete-job.ts";
 import type { JobPlaceRequest } from "./container-spec.ts";
+import { runnerName } from "./contexts.ts";
 import type { Conclusion, JobDescription } from "./job-description.ts";
-import type { JobEvent } from "./job-event.ts";
+import { describeEnd, isSuperseded, JobEnd, messageOf } from "./job-end.ts";
+import type { Annotation, JobEvent } from "./job-event.ts";
+import { createJobReport, type StepReport } from "./job-report.ts";
+import { JobState } from "./job-state.ts";
+import { maskSecrets } from "./mask-secrets.ts";
+import type { RunningJob } from "./running-job.ts";
+import { planJob, setUpJob } from "./set-up-job.ts";
 
 /** Where a job's steps run, with its shell. Disposing of it removes all of it. */
 export type JobPlace = AsyncDisposable & {
@@ -15,21 +26,41 @@ export type JobPlace = AsyncDisposable & {
     readonly toolCache: string;
     readonly actions: string;
     readonly home?: string;
+    /** Where `github.event` is written; below `temp` when left out. */
+    readonly eventFile?: string;
   };
   readonly containerId?: string;
   readonly networkId?: string;
+  /** Why the shell ended, in a sentence or two with what to do; asked after `SHELL_LOST`. */
+  explainEnd?(): Promise<string | undefined>;
+  /** Lets go of everything without removing it: another process has taken the job over. Disposing does nothing then. */
+  abandon?(): void;
 };
 
 /** What running a job needs from outside. */
 export type ExecuteJobDeps = {
-  /** Makes the container (or folder) and opens its shell; `progress` lines go to the log of "Set up job". */
+  /**
+   * Makes the container (or folder) and opens its shell; `progress` lines go to the log of "Set up job". `placed` may be called as
+   * soon as it is known where the job will run, so that its progress can be seen.
+   */
   openPlace(
     request: JobPlaceRequest,
-    options: { journal: Journal | undefined; progress(line: string): void; signal: AbortSignal },
+    options: {
+      journal: Journal | undefined;
+      progress(line: string): void;
+      placed(where: { readonly host: string; readonly image: string }): void;
+      signal: AbortSignal;
+    },
   ): Promise<JobPlace>;
   report(event: JobEvent): void;
   /** Checkpoints of an earlier life of this job; events that it reported are not reported again. */
   journal?: Journal;
+  /** Ends the job at once, without its clean-up steps. */
+  kill?: AbortSignal;
+  /** How long a cancelled job may take to clean up, in milliseconds; 5 minutes when left out. */
+  cancelTimeoutMs?: number;
+  /** Berth's version, for the log. */
+  version?: string;
 };
 
 export type JobResult = {
@@ -38,11 +69,78 @@ export type JobResult = {
   readonly reason?: string;
 };
 
-/** Runs one job from "Set up job" to "Complete job". `signal` cancels it as a user would. */
+const CANCEL_TIMEOUT_MS = 5 * 60_000;
+
+/**
+ * Runs one job from "Set up job" to "Complete job". `signal` cancels it as a user would.
+ *
+ * @throws {BerthError} `SHELL_SUPERSEDED` when another process has taken the job over; nothing is removed then.
+ */
 export async function executeJob(
-  _job: JobDescription,
-  _deps: ExecuteJobDeps,
-  _signal: AbortSignal,
+  job: JobDescription,
+  deps: ExecuteJobDeps,
+  signal: AbortSignal,
 ): Promise<JobResult> {
-  throw new Error("replaced by the executor");
+  const { journal, kill, cancelTimeoutMs: graceMs = CANCEL_TIMEOUT_MS } = deps;
+  const isComingBack = (journal?.checkpoints.length ?? 0) > 0;
+  const life = { isReplaying: () => isComingBack };
+  const isReplaying = () => life.isReplaying();
+  const startedAt = journal?.startedAt ?? Date.now();
+  const masker = createMasker();
+  maskSecrets(job, masker);
+  const state = new JobState();
+  const report = createJobReport({ job, masker, startedAt, isReplaying, report: deps.report });
+  using cancellation = new Cancellation({ signal, kill, graceMs, isReplaying });
+  cancellation.onCancel(() => state.cancel());
+  cancellation.onCancel(({ reason, isNews }) => {
+    if (reason === "timeout" && isNews) report.currentLog()?.annotate(timeoutOf(job));
+  });
+
+  async function end(error: unknown, step: StepReport, place?: JobPlace): Promise<JobEnd> {
+    if (error instanceof JobEnd) return error;
+    life.isReplaying = () => false;
+    const isCancelled = cancellation.reason !== undefined || signal.aborted || kill?.aborted;
+    const conclusion = isCancelled ? "cancelled" : "failure";
+    if (isSuperseded(error)) {
+      place?.abandon?.();
+      return new JobEnd(conclusion, messageOf(error), error);
+    }
+    const reason = masker.mask(await describeEnd(error, { conclusion, place }));
+    step.log.annotate({ level: "error", message: reason });
+    step.finished(conclusion, conclusion);
+    return new JobEnd(conclusion, reason, error);
+  }
+
+  const setUp = report.startStep("Set up job");
+  try {
+    const plan = await planJob(job, { state, log: setUp.log, version: deps.version });
+    await using place = await deps.openPlace(plan.request, {
+      journal,
+      progress: setUp.log.write,
+      placed: report.started,
+      signal: AbortSignal.any(kill ? [signal, kill] : [signal]),
+    });
+    life.isReplaying = () => place.shell.replaying;
+    report.started(place);
+    const shared = { job, place, state, report, masker, cancellation };
+    const running: RunningJob = {
+      ...(await setUpJob(plan, shared, setUp)),
+      end: (error, step) => end(error, step, place),
+    };
+
+    cancellation.setDeadline((isComingBack ? startedAt : Date.now()) + job.timeoutMinutes * 60_000);
+    cancellation.settle();
+    for (const step of job.steps) await runStep(step, running);
+    const outputs = await completeJob(running);
+    return report.finished({ conclusion: state.status, outputs });
+  } catch (error) {
+    const { conclusion, message, cause } = await end(error, setUp);
+    if (isSuperseded(cause)) throw cause;
+    return report.finished({ conclusion, outputs: {}, reason: message });
+  }
+}
+
+function timeoutOf(job: JobDescription): Annotation {
+  const message = `The job running on runner ${runnerName(job)} has exceeded the maximum execution time of ${job.timeoutMinutes} minutes.`;
+  return { level: "error", message };
 }

@@ -1,0 +1,14 @@
+import { BerthError } from "../errors.ts";
+import type { UsesStep } from "../job/job-description.ts";
+
+/**
+ * Says that actions cannot be run yet.
+ *
+ * @throws {BerthError} `NOT_SUPPORTED_YET`, always.
+ */
+export function refuseAction(step: UsesStep): never {
+  throw new BerthError("NOT_SUPPORTED_YET", {
+    message: `This version cannot run actions yet: uses: ${step.uses}.`,
+    remedy: "Do what the action does in a `run:` step, or skip the step with an `if:`.",
+  });
+}

@@ -1,0 +1,164 @@
+import { hostname } from "node:os";
+import { BerthError } from "../errors.ts";
+import { evaluateTemplate, type Scope, toText } from "../expressions/evaluate.ts";
+import type { Json, Template } from "../expressions/template.ts";
+import { createMatcherRegistry } from "../logs/match-problems.ts";
+import type { StepLog } from "../logs/step-log.ts";
+import { readEnv } from "../steps/read-env.ts";
+import type { JobPlaceRequest } from "./container-spec.ts";
+import {
+  eventFile,
+  fileToken,
+  githubContext,
+  isDebugging,
+  jobContext,
+  plannedGithubContext,
+  runnerContext,
+  runnerName,
+} from "./contexts.ts";
+import type { JobDescription } from "./job-description.ts";
+import type { StepReport } from "./job-report.ts";
+import type { JobState } from "./job-state.ts";
+import { readContainer } from "./read-container.ts";
+import { type RunningJob, runCommand, type SharedByJob } from "./running-job.ts";
+
+/** What "Set up job" knows before there is a place. */
+export type SetUpPlan = {
+  readonly request: JobPlaceRequest;
+  readonly defaults: RunningJob["defaults"];
+};
+
+/**
+ * The first half of "Set up job": says what will run, evaluates what the job's place and all steps depend on.
+ *
+ * @throws {BerthError} when an expression fails or the job asks for what cannot be done.
+ */
+export async function planJob(
+  job: JobDescription,
+  { state, log, version }: { state: JobState; log: StepLog; version: string | undefined },
+): Promise<SetUpPlan> {
+  log.write(introduction(job, version));
+  const { needs, strategy, matrix, inputs, vars } = job.contexts;
+  const github = plannedGithubContext(job);
+  const { secrets } = job;
+  const scope: Scope = {
+    contexts: { github, inputs, vars, needs, strategy, matrix, secrets },
+  };
+  for (const env of job.env) {
+    for (const [name, value] of Object.entries(await readEnv(env, scope)))
+      state.setEnv(name, value);
+  }
+  const withEnv: Scope = { contexts: { ...scope.contexts, env: () => state.env } };
+  const defaults = await readDefaults(job, withEnv);
+  if (await hasServices(job.services, withEnv)) throw servicesRefused();
+  const container = await readContainer(job.container, withEnv);
+
+  const repository = toText(github.repository ?? null);
+  const request: JobPlaceRequest = {
+    jobId: job.id,
+    runId: job.runId,
+    repository: repository.slice(repository.lastIndexOf("/") + 1) || "workspace",
+    labels: job.labels,
+    ...(container ? { container } : {}),
+  };
+  return { request, defaults };
+}
+
+/**
+ * The second half: makes the place ready for the first step, in one round trip, and puts together what steps share.
+ *
+ * @throws {BerthError} `SETUP_FAILED` when the folders of the job cannot be made.
+ */
+export async function setUpJob(
+  { request, defaults }: SetUpPlan,
+  shared: SharedByJob,
+  step: StepReport,
+): Promise<Omit<RunningJob, "end">> {
+  const { job, place } = shared;
+  const { workspace, temp, toolCache, actions, home } = place.paths;
+  let number = 0;
+  const running = {
+    ...shared,
+    matchers: createMatcherRegistry(),
+    isDebugging: isDebugging(job),
+    inJobContainer: request.container !== undefined,
+    trackingId: `github_${fileToken(job, 0)}`,
+    github: githubContext(job, place),
+    runner: runnerContext(job, place),
+    jobContext: jobContext(job, place),
+    defaults,
+    nextNumber: () => ++number,
+  };
+
+  step.log.write("Prepare workflow directory");
+  const folders = [workspace, temp, `${temp}/_runner_file_commands`, toolCache, actions];
+  const event = JSON.stringify(job.contexts.github.event ?? {}, null, 2);
+  const printed: Buffer[] = [];
+  const result = await runCommand(
+    running,
+    {
+      argv: ["mkdir", "-p", ...folders, ...(home ? [home] : [])],
+      cwd: "/",
+      env: {},
+      write: [{ path: eventFile(place), content: event }],
+    },
+    { onOutput: (chunk) => void printed.push(chunk) },
+  );
+  if (!result.started || result.exitCode !== 0)
+    throw notPrepared(Buffer.concat(printed).toString());
+  step.log.write(`Prepare all required actions\nComplete job name: ${job.name}`);
+  step.finished("success", "success");
+  return running;
+}
+
+function introduction(job: JobDescription, version: string | undefined): string {
+  const scopes = Object.entries(job.permissions ?? {});
+  const source = job.contexts.github.secret_source ?? "Actions";
+  return [
+    ...(version ? [`Current runner version: '${version}'`] : []),
+    `Runner name: '${runnerName(job)}'`,
+    "Runner group name: 'Default'",
+    `Machine name: '${hostname()}'`,
+    ...(scopes.length > 0 ? ["##[group]GITHUB_TOKEN Permissions"] : []),
+    ...scopes.map(([scope, level]) => `${scopeName(scope)}: ${level}`),
+    ...(scopes.length > 0 ? ["##[endgroup]"] : []),
+    `Secret source: ${toText(source)}`,
+  ].join("\n");
+}
+
+/** `pull-requests` as GitHub prints it: `PullRequests`. */
+function scopeName(scope: string): string {
+  return scope.replace(/(?:^|-)([a-z])/g, (_, letter: string) => letter.toUpperCase());
+}
+
+async function readDefaults(job: JobDescription, scope: Scope): Promise<RunningJob["defaults"]> {
+  const shell = await textOf(job.defaults.shell, scope);
+  const workingDirectory = await textOf(job.defaults.workingDirectory, scope);
+  return {
+    ...(shell ? { shell } : {}),
+    ...(workingDirectory ? { workingDirectory } : {}),
+  };
+}
+
+async function textOf(template: Template | undefined, scope: Scope): Promise<string> {
+  return toText(await evaluateTemplate(template ?? null, scope));
+}
+
+async function hasServices(template: Template | undefined, scope: Scope): Promise<boolean> {
+  const services: Json = await evaluateTemplate(template ?? null, scope);
+  return services !== null && typeof services === "object" && Object.keys(services).length > 0;
+}
+
+function servicesRefused(): BerthError {
+  return new BerthError("NOT_SUPPORTED_YET", {
+    message: "This version cannot start `services:` yet.",
+    remedy: "Start the service in a step of the job, or leave it out.",
+  });
+}
+
+function notPrepared(output: string): BerthError {
+  return new BerthError("SETUP_FAILED", {
+    message: `The job's folders could not be made: ${output.trim() || "mkdir did not start"}.`,
+    remedy: "See that the image's user may write to the workspace, and that the disk is not full.",
+  });
+}
