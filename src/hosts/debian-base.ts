@@ -1,4 +1,5 @@
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { findProgram } from "./find-program.ts";
 import { runCommand } from "./run-command.ts";
@@ -33,7 +34,8 @@ export async function makeDebianBase(
   { progress, signal }: ApplyOptions,
 ): Promise<RootFileSystem> {
   await mkdir(workFolder, { recursive: true });
-  const folder = await mkdtemp(join(workFolder, "base-"));
+  await removeAbandoned(workFolder);
+  const folder = await mkdtemp(join(workFolder, `base-${process.pid}-`));
   const tarFile = join(folder, "base.tar");
   const remove = () => rm(folder, { recursive: true, force: true });
 
@@ -62,6 +64,15 @@ export async function makeDebianBase(
     throw error;
   }
   return { tarFile, [Symbol.asyncDispose]: remove };
+}
+
+/** What processes left that were killed while they made a base. */
+async function removeAbandoned(workFolder: string): Promise<void> {
+  for (const name of await readdir(workFolder)) {
+    const pid = /^base-(\d+)-/.exec(name)?.[1];
+    if (pid === undefined || existsSync(`/proc/${pid}`)) continue;
+    await rm(join(workFolder, name), { recursive: true, force: true });
+  }
 }
 
 /** The Debian mirrors this machine uses; none where it is not a Debian of that release. */

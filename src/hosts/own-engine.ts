@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdir, open, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, open, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { BerthError } from "../../runner/errors.ts";
@@ -18,14 +18,17 @@ const POLL_MS = 100;
 export type IsAnswering = (socket: string, signal: AbortSignal) => Promise<boolean>;
 
 /** Process id of the dockerd of this folder, `undefined` when it does not run. */
-export async function enginePid(folder: EngineFolder): Promise<number | undefined> {
-  const text = await readFile(folder.pidFile, "utf8").catch(() => "");
-  const pid = Number.parseInt(text, 10);
+export function enginePid(folder: EngineFolder): Promise<number | undefined> {
+  return readPid(folder.pidFile, ["dockerd", folder.data]);
+}
+
+/** The process a pid file names, if that runs and has these words in its command line. */
+async function readPid(file: string, words: readonly string[]): Promise<number | undefined> {
+  const pid = Number.parseInt(await readFile(file, "utf8").catch(() => ""), 10);
   if (!(pid > 1)) return undefined;
-  // A pid file that outlived its process may name anything by now.
+  // A file that outlived its process may name anything by now; a process that nobody has reaped yet has no command line.
   const commandLine = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
-  const isOurs = commandLine.includes("dockerd") && commandLine.includes(folder.data);
-  return isOurs ? pid : undefined;
+  return words.every((word) => commandLine.includes(word)) ? pid : undefined;
 }
 
 /**
@@ -50,20 +53,35 @@ export async function startEngine(
   }
 }
 
-/** Held by one living process at a time: a lock of a process that died is taken over. */
+/** Held by one living process at a time: the lock of one that died, or took far too long, is taken over. */
 async function lock(file: string, signal: AbortSignal): Promise<AsyncDisposable> {
-  for (;;) {
-    try {
-      await writeFile(file, String(process.pid), { flag: "wx" });
-      return { [Symbol.asyncDispose]: () => rm(file, { force: true }) };
-    } catch (error) {
-      const isHeld = error instanceof Error && "code" in error && error.code === "EEXIST";
-      if (!isHeld) throw error;
-    }
-    const holder = Number(await readFile(file, "utf8").catch(() => ""));
-    if (holder > 0 && !existsSync(`/proc/${holder}`)) await rm(file, { force: true });
+  while (!(await create(file, String(process.pid)))) {
+    if (await isStale(file)) await rm(file, { force: true });
     else await sleep(POLL_MS, undefined, { signal });
   }
+  return { [Symbol.asyncDispose]: () => rm(file, { force: true }) };
+}
+
+/** False when the file exists already. */
+async function create(file: string, text: string): Promise<boolean> {
+  try {
+    await writeFile(file, text, { flag: "wx" });
+    return true;
+  } catch (error) {
+    const code = typeof error === "object" && error !== null && "code" in error && error.code;
+    if (code === "EEXIST") return false;
+    throw error;
+  }
+}
+
+async function isStale(file: string): Promise<boolean> {
+  const [holder, facts] = await Promise.all([
+    readFile(file, "utf8").catch(() => ""),
+    stat(file).catch(() => undefined),
+  ]);
+  if (facts === undefined) return false;
+  const isOld = Date.now() - facts.mtimeMs > 2 * START_TIMEOUT_MS;
+  return isOld || (holder !== "" && !existsSync(`/proc/${holder}`));
 }
 
 async function launch(folder: EngineFolder): Promise<{ hasEnded: boolean }> {
@@ -75,8 +93,12 @@ async function launch(folder: EngineFolder): Promise<{ hasEnded: boolean }> {
         "Install Docker, or run Berth as root on Debian or Ubuntu, where it installs docker.io.",
     });
   }
-  // dockerd refuses to start where a process of that number lives, whatever it is.
+  // dockerd refuses to start, or waits in vain, where a process of such a number lives, whatever it is.
   await rm(folder.pidFile, { force: true });
+  const containerdPid = join(folder.exec, "containerd/containerd.pid");
+  if ((await readPid(containerdPid, ["containerd"])) === undefined) {
+    await rm(containerdPid, { force: true });
+  }
   await using log = await open(folder.log, "w");
   const child = spawn(
     dockerd,
