@@ -2,21 +2,6 @@ import { buffer } from "node:stream/consumers";
 import { pack } from "tar-stream";
 import type { UserIds } from "./container-user.ts";
 
-/** Where a job finds things in its container, as GitHub's runner lays them out. */
-export function jobPaths(repository: string): {
-  readonly workspace: string;
-  readonly temp: string;
-  readonly toolCache: string;
-  readonly actions: string;
-} {
-  return {
-    workspace: `/__w/${repository}/${repository}`,
-    temp: "/__w/_temp",
-    toolCache: "/__t",
-    actions: "/__w/_actions",
-  };
-}
-
 /** The volumes that every job gets fresh, by mount point. */
 export const JOB_VOLUMES = ["/__w", "/github", "/__t"] as const;
 

@@ -1,8 +1,6 @@
 import type Docker from "dockerode";
 import type { ContainerSpec, JobPlaceRequest } from "../../runner/job/container-spec.ts";
-import type { JobPlace } from "../../runner/job/execute-job.ts";
-import type { ShellBackend } from "../../runner/shell/shell.ts";
-import { type ContainerEnd, readEnd } from "./container-end.ts";
+import { type ContainerPlace, containerPlace } from "./container-place.ts";
 import {
   type ContainerFrame,
   type ContainerWish,
@@ -12,25 +10,16 @@ import {
   networksOf,
   readContainer,
 } from "./container-request.ts";
-import { attachContainer, containerShell } from "./container-shell.ts";
+import { attachContainer } from "./container-shell.ts";
 import { resolveUser, type UserIds } from "./container-user.ts";
 import { engineError } from "./engine-error.ts";
 import { ensureImage, type ImageFacts } from "./images.ts";
-import { folderArchive, JOB_VOLUMES, jobFolders, jobPaths } from "./job-folders.ts";
+import { folderArchive, JOB_VOLUMES, jobFolders } from "./job-folders.ts";
 import { jobLabels, type Labels } from "./labels.ts";
 import type { Mount } from "./options/container-options.ts";
 import type { OptionFiles } from "./options/option-draft.ts";
-import { type BoundPort, readBoundPorts, withoutTakenPort } from "./published-ports.ts";
+import { readBoundPorts, withoutTakenPort } from "./published-ports.ts";
 import { type Leak, removeContainer, removeNetwork } from "./remove-objects.ts";
-
-/** A job's container with its network and volumes; everything of `JobPlace` but the shell, which is opened on `backend`. */
-export type ContainerPlace = Omit<JobPlace, "shell"> & {
-  readonly backend: ShellBackend;
-  readonly containerId: string;
-  readonly ports: readonly BoundPort[];
-  /** How the container ended, or that it runs. */
-  end(): Promise<ContainerEnd>;
-};
 
 export type JobPlaceOptions = {
   /** The image of a job without `container:`. */
@@ -121,9 +110,9 @@ async function makePlace(
 ): Promise<ContainerPlace> {
   const { request, options, spec } = plan;
   const { signal } = options;
-  const paths = jobPaths(request.repository);
+  const workspace = `/__w/${request.repository}/${request.repository}`;
   const home = request.container === undefined ? undefined : "/github/home";
-  const frame = containerFrame(plan, paths.workspace, home);
+  const frame = containerFrame(plan, workspace, home);
   await using undo = new AsyncDisposableStack();
 
   // Side by side: the engine looks for the network only when the container starts. Neither takes the signal, since a request that
@@ -149,17 +138,17 @@ async function makePlace(
   const ports = wish.ports.length === 0 ? [] : await readBoundPorts(container);
 
   const kept = undo.move();
-  return {
+  return containerPlace(docker, {
     host: options.hostName,
     image: spec.image,
-    paths: { ...paths, ...(home !== undefined && { home }) },
     containerId: container.id,
-    ...(network !== undefined && { networkId: network.id }),
+    networkId: network?.id,
     ports,
-    backend: containerShell(docker, container.id, connection),
-    end: () => readEnd(docker, container.id),
-    [Symbol.asyncDispose]: () => kept.disposeAsync(),
-  };
+    workspace,
+    home,
+    connection,
+    remove: () => kept.disposeAsync(),
+  });
 }
 
 function containerFrame(

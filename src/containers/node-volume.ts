@@ -12,7 +12,7 @@ const CONTENT_LABEL = "io.berth.content";
 const FILLED_LABEL = "io.berth.filled";
 
 export type NodeVolumeOptions = {
-  /** Hash of what `tar` holds; another hash is another volume. */
+  /** Hash of what `tar` holds, letters and digits; another hash is another volume. */
   readonly contentHash: string;
   /** Asked for only when the engine does not have the content yet; entries such as `node24/bin/node`. */
   tar(): Readable | Promise<Readable>;
@@ -27,9 +27,9 @@ export type NodeVolumeOptions = {
  * engine makes a marker once: a fill that was cut short is never used, of two at once one wins and the other's is removed.
  */
 export async function nodeVolume(docker: Docker, options: NodeVolumeOptions): Promise<string> {
-  const hash = options.contentHash.replace(/\W/g, "").slice(0, 20);
+  const hash = options.contentHash;
   try {
-    const known = await wholeVolume(docker, hash);
+    const known = await findWholeVolume(docker, hash);
     if (known !== undefined) return known;
 
     options.progress("Putting Node for JavaScript actions into a volume (once per engine)");
@@ -48,17 +48,16 @@ function markerName(hash: string): string {
   return `berth-node-${hash}`;
 }
 
-async function wholeVolume(docker: Docker, hash: string): Promise<string | undefined> {
+/** The filled volume that a marker names, when both are there. */
+export async function findWholeVolume(docker: Docker, hash: string): Promise<string | undefined> {
   try {
     const marker = await docker.getVolume(markerName(hash)).inspect();
     const name = marker.Labels?.[FILLED_LABEL] ?? "";
     await docker.getVolume(name).inspect();
     return name;
   } catch (error) {
-    if (statusOf(error) !== 404) throw error;
-    // A marker without its volume says nothing any more; both are made anew.
-    await removeVolume(docker, markerName(hash));
-    return undefined;
+    if (statusOf(error) === 404) return undefined;
+    throw error;
   }
 }
 
@@ -92,7 +91,16 @@ async function mark(docker: Docker, hash: string, filled: string): Promise<strin
   const name = markerName(hash);
   await docker.createVolume({ Name: name, Labels: { ...cacheLabels(), [FILLED_LABEL]: filled } });
   const { Labels: labels } = await docker.getVolume(name).inspect();
-  return labels?.[FILLED_LABEL] ?? filled;
+  const winner = labels?.[FILLED_LABEL] ?? filled;
+  if (winner === filled || (await exists(docker, winner))) return winner;
+  // Somebody removed the volume and left its marker, which says nothing any more.
+  await removeVolume(docker, name);
+  return mark(docker, hash, filled);
+}
+
+async function exists(docker: Docker, volume: string): Promise<boolean> {
+  const { Volumes: volumes } = await docker.listVolumes({ filters: { name: [volume] } });
+  return (volumes ?? []).some(({ Name }) => Name === volume);
 }
 
 /** What processes left that died while they filled. */
@@ -106,6 +114,6 @@ async function removeUnfinished(docker: Docker, hash: string, whole: string): Pr
   await Promise.all(dead.map(({ Id }) => removeContainer(docker, Id)));
 
   const { Volumes: volumes } = await docker.listVolumes({ filters });
-  const stale = volumes.filter(({ Name, Labels }) => Name !== whole && isDead(Labels));
+  const stale = (volumes ?? []).filter(({ Name, Labels }) => Name !== whole && isDead(Labels));
   await Promise.all(stale.map(({ Name }) => removeVolume(docker, Name)));
 }

@@ -1,8 +1,7 @@
 import type Docker from "dockerode";
-import { readEnd } from "./container-end.ts";
-import { containerShell } from "./container-shell.ts";
+import { type ContainerPlace, containerPlace } from "./container-place.ts";
 import { engineError } from "./engine-error.ts";
-import { type ContainerPlace, HOME_LABEL, WORKSPACE_LABEL } from "./job-place.ts";
+import { HOME_LABEL, WORKSPACE_LABEL } from "./job-place.ts";
 import { JOB_LABEL, KIND_LABEL, type Labels } from "./labels.ts";
 import { readBoundPorts } from "./published-ports.ts";
 import { type Leak, removeContainer, removeNetwork } from "./remove-objects.ts";
@@ -31,37 +30,38 @@ export async function reopenJobPlace(
     if (found === undefined) return undefined;
 
     const container = docker.getContainer(found.Id);
-    const workspace = found.Labels[WORKSPACE_LABEL] ?? "/__w";
-    const home = found.Labels[HOME_LABEL];
-    const { Config: config } = await container.inspect();
-    return {
+    const place = containerPlace(docker, {
       host: hostName,
-      image: config.Image,
-      paths: {
-        workspace,
-        temp: "/__w/_temp",
-        toolCache: "/__t",
-        actions: "/__w/_actions",
-        ...(home !== undefined && { home }),
-      },
+      image: found.Image,
       containerId: found.Id,
-      ...(networks[0] !== undefined && { networkId: networks[0].Id }),
+      networkId: networks[0]?.Id,
       ports: await readBoundPorts(container),
-      labels: found.Labels,
-      backend: containerShell(docker, found.Id),
-      end: () => readEnd(docker, found.Id),
-      async [Symbol.asyncDispose]() {
-        await removeContainer(docker, found.Id).catch((cause) =>
-          onLeak({ kind: "container", id: found.Id, cause }),
-        );
-        for (const { Id } of networks) {
-          await removeNetwork(docker, Id).catch((cause) =>
-            onLeak({ kind: "network", id: Id, cause }),
-          );
-        }
-      },
-    };
+      workspace: found.Labels[WORKSPACE_LABEL] ?? "/__w",
+      home: found.Labels[HOME_LABEL],
+      remove: () =>
+        removeFound(
+          docker,
+          found.Id,
+          networks.map(({ Id }) => Id),
+          onLeak,
+        ),
+    });
+    return { ...place, labels: found.Labels };
   } catch (error) {
     throw engineError(error, "look for the job's container");
+  }
+}
+
+async function removeFound(
+  docker: Docker,
+  container: string,
+  networks: readonly string[],
+  onLeak: (leak: Leak) => void,
+): Promise<void> {
+  await removeContainer(docker, container).catch((cause) =>
+    onLeak({ kind: "container", id: container, cause }),
+  );
+  for (const id of networks) {
+    await removeNetwork(docker, id).catch((cause) => onLeak({ kind: "network", id, cause }));
   }
 }

@@ -57,7 +57,10 @@ describe("an option has the meaning that docker create gives it", () => {
       { DeviceRequests: [{ Driver: "cdi", DeviceIDs: ["nvidia.com/gpu=all"] }] },
     ],
     ["--device-cgroup-rule 'c 1:3 rwm'", { DeviceCgroupRules: ["c 1:3 rwm"] }],
-    ["--device-read-bps /dev/sda:1mb", { BlkioDeviceReadBps: [{ Path: "/dev/sda", Rate: 2 ** 20 }] }],
+    [
+      "--device-read-bps /dev/sda:1mb",
+      { BlkioDeviceReadBps: [{ Path: "/dev/sda", Rate: 2 ** 20 }] },
+    ],
     ["--blkio-weight 300", { BlkioWeight: 300 }],
     ["--privileged", { Privileged: true }],
     ["--privileged=false", { Privileged: false }],
@@ -303,7 +306,7 @@ describe("what lies on this machine", () => {
     environment: { HOME: "/home/me" },
     readTextFile: (path: string) => {
       if (path !== "vars") throw new Error("no such file");
-      return "# comment\nA=1\n\n  B = is odd\n".replace("B = is odd", "B=x # y") + "HOME\r\nNONE\n";
+      return "# comment\nA=1\n\n  B=x # y\nHOME\r\nNONE\n";
     },
   };
 

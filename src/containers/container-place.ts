@@ -1,0 +1,79 @@
+import type Docker from "dockerode";
+import type { JobPlace } from "../../runner/job/execute-job.ts";
+import { explainExit } from "../../runner/job/explain-exit.ts";
+import type { ShellBackend, ShellConnection } from "../../runner/shell/shell.ts";
+import { type ContainerEnd, readEnd } from "./container-end.ts";
+import { containerShell } from "./container-shell.ts";
+import type { BoundPort } from "./published-ports.ts";
+
+/** A job's container with its network and volumes; everything of `JobPlace` but the shell, which is opened on `backend`. */
+export type ContainerPlace = Omit<JobPlace, "shell"> & {
+  readonly backend: ShellBackend;
+  readonly containerId: string;
+  readonly ports: readonly BoundPort[];
+  /** How the container ended, or that it runs. */
+  end(): Promise<ContainerEnd>;
+  explainEnd(): Promise<string | undefined>;
+  abandon(): void;
+};
+
+/** Puts a place together; `remove` takes away all that belongs to it and never throws. */
+export function containerPlace(
+  docker: Docker,
+  parts: Pick<ContainerPlace, "host" | "image" | "containerId" | "ports"> & {
+    readonly networkId: string | undefined;
+    readonly workspace: string;
+    readonly home: string | undefined;
+    /** Made before the container started. */
+    readonly connection?: ShellConnection;
+    remove(): Promise<void>;
+  },
+): ContainerPlace {
+  const { host, image, containerId, networkId, ports, workspace, home, connection, remove } = parts;
+  const end = () => readEnd(docker, containerId);
+  let isAbandoned = false;
+
+  return {
+    host,
+    image,
+    containerId,
+    ...(networkId !== undefined && { networkId }),
+    ports,
+    paths: {
+      workspace,
+      temp: "/__w/_temp",
+      toolCache: "/__t",
+      actions: "/__w/_actions",
+      eventFile: "/github/workflow/event.json",
+      ...(home !== undefined && { home }),
+    },
+    backend: containerShell(docker, containerId, connection),
+    end,
+    explainEnd: async () => describeContainerEnd(await end()),
+    abandon() {
+      isAbandoned = true;
+    },
+    async [Symbol.asyncDispose]() {
+      if (!isAbandoned) await remove();
+    },
+  };
+}
+
+/** Why a container is not there any more; `undefined` while it runs. */
+export function describeContainerEnd(end: ContainerEnd): string | undefined {
+  switch (end.state) {
+    case "running":
+      return undefined;
+    case "gone":
+      return "The job's container was removed while the job ran. Run the job again.";
+    case "ended": {
+      const explained = explainExit({ of: "container", ...end });
+      const said = end.error === "" ? "" : ` The engine said: ${end.error}`;
+      return explained === undefined
+        ? `The job's container ended with exit code ${end.exitCode} while the job ran.${said}`
+        : `${explained.sentence} ${explained.remedy}${said}`;
+    }
+    default:
+      return end satisfies never;
+  }
+}
