@@ -86,7 +86,8 @@ export async function describeLeg(
       : { text: toText(await evaluate(job.name)), isEvaluated: typeof job.name === "object" },
     leg?.named,
   );
-  const concurrency = readGroup(job, await evaluate(job.concurrency));
+  const concurrency =
+    job.concurrency === undefined ? undefined : readGroup(job, await evaluate(job.concurrency));
   const labels = readLabels(job, await evaluate(job.runsOn));
   const permissions = job.permissions ?? workflow.permissions;
   const optional = {
@@ -136,9 +137,8 @@ function jobId(runId: string, job: string, index: number | undefined): string {
 export function readGroup(
   owner: { readonly id: string; readonly at: WorkflowJob["at"] },
   value: Json,
-): GroupRequest | undefined {
-  if (value === null) return undefined;
-  const fields = typeof value === "object" ? asObject(value) : { group: value };
+): GroupRequest {
+  const fields = isObject(value) ? value : { group: value };
   const group = toText(fields.group ?? null);
   if (group.trim() === "") throw invalid(owner, "the concurrency group is empty");
   if (group.length > MAX_GROUP_CHARACTERS) {

@@ -33,18 +33,22 @@ export async function runLegs(
   });
   const signal = AbortSignal.any([stop.signal, deps.signals.broken]);
 
+  const runLeg = async (leg: PlannedLeg): Promise<Conclusion> => {
+    const result = await runInGroup(leg, deps, signal);
+    for (const [name, value] of Object.entries(result.outputs)) {
+      if (value !== "") outputs[name] = value;
+    }
+    if (result.conclusion === "failure" && leg.continueOnError) return "success";
+    if (result.conclusion === "failure" && strategy.failFast) {
+      stop.abort("Another job of the matrix failed, and fail-fast is on.");
+    }
+    return result.conclusion;
+  };
   const conclusions = await Promise.all(
-    legs.map(async (leg): Promise<Conclusion> => {
-      const result = await waitTurn(gate, () => runInGroup(leg, deps, signal), signal);
-      if (!result) return reportCancelled(leg, deps, signal.reason);
-      for (const [name, value] of Object.entries(result.outputs)) {
-        if (value !== "") outputs[name] = value;
-      }
-      if (result.conclusion === "failure" && leg.continueOnError) return "success";
-      if (result.conclusion === "failure" && strategy.failFast) {
-        stop.abort("Another job of the matrix failed, and fail-fast is on.");
-      }
-      return result.conclusion;
+    legs.map(async (leg) => {
+      // All that follows from a leg's end happens before the gate lets the next one in.
+      const conclusion = await waitTurn(gate, () => runLeg(leg), signal);
+      return conclusion ?? reportCancelled(leg, deps, signal.reason);
     }),
   );
   return { result: conclude(conclusions), outputs };

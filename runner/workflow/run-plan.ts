@@ -67,12 +67,12 @@ export async function runPlan(
 ): Promise<RunResult> {
   const jobs = selectJobs(workflow, options.onlyJobs);
   const { github, vars, inputs, slots } = options;
+  if (workflow.concurrency === undefined) return await runJobs(workflow, jobs, options, { signal });
+
   const group = readGroup(
     { id: workflow.file, at: { file: workflow.file, line: 1, column: 1 } },
-    await evaluateTemplate(workflow.concurrency ?? null, { contexts: { github, vars, inputs } }),
+    await evaluateTemplate(workflow.concurrency, { contexts: { github, vars, inputs } }),
   );
-  if (!group) return await runJobs(workflow, jobs, options, { signal });
-
   using place = await slots.groups.enter(group, signal);
   if (place) {
     const either = AbortSignal.any([signal, place.cancelled]);
