@@ -49,71 +49,71 @@ export function readFrames(nonce: string, listener: FrameListener): (chunk: Buff
   };
 }
 
-/** A run of bytes that a shell announced with its length: a command file, or its facts (number 0). */
+/** A run of bytes that a shell sent as one: a command file, or its facts (number 0). */
 export type Block = {
   readonly number: number;
   readonly index: number;
-  /** Size of the file; `content` is shorter when it was longer than its limit. */
+  /** Size of the file; `content` is one byte longer than the limit, or less, however much that is. */
   readonly sizeBytes: number;
   readonly content: Buffer;
 };
 
 export type BlockListener = {
-  /** Whether a block like this was asked for; what nobody asked for is never held. */
-  isExpected(block: { number: number; index: number; takeBytes: number }): boolean;
+  /** The most bytes that a block may have; `undefined` when nobody asked for it, which is then never held. */
+  limitOf(block: { number: number; index: number }): number | undefined;
   onBlock(block: Block): void;
   onFrame(words: readonly string[]): void;
 };
 
 /**
- * Reads the stream of blocks. Others may write to it too and a file may shrink while it is read, so a block counts only
- * when a frame follows right after its announced length; else the search for frames goes on from its first byte.
+ * Reads the stream of blocks: a frame `block`, bytes, a frame `block-end` that says how many. Others may write to the stream
+ * too, so a block counts only when exactly so many came; whatever is wrong, the next frame begins afresh.
  */
 export function readBlocks(nonce: string, listener: BlockListener): (chunk: Buffer) => void {
-  let block: OpenBlock | undefined;
+  let open: OpenBlock | undefined;
 
-  const frames = readFrames(nonce, {
+  return readFrames(nonce, {
     onBytes(bytes) {
-      if (block === undefined) return;
-      block.parts.push(bytes);
-      block.heldBytes += bytes.length;
-      // Longer than announced: whatever this is, it is not the block, and holding on to it would bloat us.
-      if (block.heldBytes > block.takeBytes) block = undefined;
+      if (open === undefined) return;
+      open.parts.push(Buffer.from(bytes));
+      open.heldBytes += bytes.length;
+      if (open.heldBytes > open.limitBytes) open = undefined;
     },
     onFrame(words) {
-      if (block !== undefined && block.heldBytes === block.takeBytes) {
-        listener.onBlock({ ...block, content: Buffer.concat(block.parts) });
+      const block = open;
+      open = undefined;
+      switch (words[0]) {
+        case "block": {
+          const [number = 0, index = 0] = readNumbers(words.slice(1), 2);
+          const limitBytes = listener.limitOf({ number, index });
+          if (limitBytes !== undefined)
+            open = { number, index, limitBytes, parts: [], heldBytes: 0 };
+          return;
+        }
+        case "block-end": {
+          const [number = 0, index = 0, sizeBytes = 0, sent = 0] = readNumbers(words.slice(1), 4);
+          if (block?.number !== number || block.index !== index || block.heldBytes !== sent) return;
+          return listener.onBlock({
+            number,
+            index,
+            sizeBytes,
+            content: Buffer.concat(block.parts),
+          });
+        }
+        default:
+          return listener.onFrame(words);
       }
-      block = undefined;
-      const opened = openBlock(words);
-      if (opened === undefined) listener.onFrame(words);
-      else if (listener.isExpected(opened)) block = opened;
     },
   });
-  return frames;
 }
 
 type OpenBlock = {
   readonly number: number;
   readonly index: number;
-  readonly sizeBytes: number;
-  readonly takeBytes: number;
+  readonly limitBytes: number;
   readonly parts: Buffer[];
   heldBytes: number;
 };
-
-function openBlock(words: readonly string[]): OpenBlock | undefined {
-  if (words[0] !== "block") return undefined;
-  const [number, index, sizeBytes, takeBytes] = readNumbers(words.slice(1), 4);
-  return {
-    number: number ?? 0,
-    index: index ?? 0,
-    sizeBytes: sizeBytes ?? 0,
-    takeBytes: takeBytes ?? 0,
-    parts: [],
-    heldBytes: 0,
-  };
-}
 
 /**
  * The first `count` words as whole numbers of at most 15 digits.

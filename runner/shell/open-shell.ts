@@ -55,7 +55,7 @@ const MAX_FACTS_BYTES = 2 * 1024 * 1024;
 const BEGIN_PATIENCE_MS = 5000;
 const FILES_PATIENCE_MS = 3000;
 const FILES_TRIES = 5;
-const SYNC_PATIENCE_MS = [500, 1000, 2000, 4000, 8000, 16_000, 30_000] as const;
+const SYNC_PATIENCE_MS = [200, 1000, 2000, 4000, 8000, 16_000, 30_000] as const;
 const REASONS = { "no-program": true, "no-directory": true, "no-write": true } as const;
 
 /**
@@ -146,10 +146,10 @@ export async function openShell(backend: ShellBackend, options: OpenShellOptions
   const wire: Wire = createWire(connection, nonce, {
     onBytes,
     onFrame,
-    isExpected({ number, index, takeBytes }) {
-      if (number === 0) return facts === undefined && takeBytes <= MAX_FACTS_BYTES;
+    limitOf({ number, index }) {
+      if (number === 0) return facts === undefined ? MAX_FACTS_BYTES : undefined;
       const limit = running?.number === number ? running.collect[index - 1]?.limitBytes : undefined;
-      return limit !== undefined && takeBytes <= limit;
+      return limit === undefined ? undefined : limit + 1; // the byte too many tells that it is longer
     },
     onBlock(block) {
       if (block.number === 0) facts ??= readFacts(block.content);
@@ -372,10 +372,11 @@ function startListening(number: number, command: Command, options: RunOptions): 
 }
 
 function resultOf(current: Running, end: Ended, notes: Json | undefined): CommandResult {
-  const files = current.collect.flatMap(({ path }, index) => {
+  const files = current.collect.flatMap(({ path, limitBytes }, index) => {
     const file = current.files.get(index + 1);
     if (file === undefined) return [];
-    const { content, sizeBytes } = file;
+    const content = file.content.subarray(0, limitBytes);
+    const sizeBytes = Math.max(file.sizeBytes, content.length);
     return [[path, { content, sizeBytes, truncated: content.length < sizeBytes }] as const];
   });
   return {

@@ -39,6 +39,8 @@ export const LINE_END = "\x1f";
  * - Opening /proc/self/fd/1 anew gives the frames a file description of their own: a step (Node does it) that leaves
  *   O_NONBLOCK on the shared one would make our writes fail half-way.
  * - `head -c` of busybox reads ahead and eats what follows; `dd iflag=fullblock` takes exactly what it should.
+ * - `dd` reads a file that grows once, and says afterwards how much that was (some builds of busybox do not, then `wc`
+ *   does); `wc` before it would be another process each time.
  * - bash and dash print "Killed" and the like about a child on their own stderr, so the stepper's is /dev/null.
  * - Variables are set in the step's subshell only: a value of 128 kB in the stepper's environment would keep it from
  *   starting anything else.
@@ -58,8 +60,9 @@ for b_f in /lib/ld-musl-*; do
   fi
 done
 set -f
-if ( printf '' >>/proc/self/fd/1 ) 2>/dev/null; then exec 3>>/proc/self/fd/1; else exec 3>&1; fi
-if ( printf '' >>/proc/self/fd/2 ) 2>/dev/null; then exec 4>>/proc/self/fd/2; else exec 4>&2; fi
+exec 3>&1 4>&2
+( printf '' >>/proc/self/fd/3 ) 2>/dev/null && exec 3>>/proc/self/fd/3
+( printf '' >>/proc/self/fd/4 ) 2>/dev/null && exec 4>>/proc/self/fd/4
 b_say() { printf '\\036%s %s\\n' "$b_nonce" "$1" >&3; }
 b_note() { printf '\\036%s %s\\n' "$b_nonce" "$1" >&4; }
 b_find() {
@@ -104,9 +107,10 @@ b_introduce() {
   b_size=$((b_size))
   [ $b_size -le 1048576 ] || b_size=1048576
   b_all=$((b_size + \${#b_facts}))
-  b_note "block 0 0 $b_all $b_all"
+  b_note 'block 0 0'
   printf '%s' "$b_facts" >&4
   [ $b_size = 0 ] || head -c "$b_size" "/proc/$$/environ" >&4
+  b_note "block-end 0 0 $b_all $b_all"
   b_note 'done 0 1'
 } 2>/dev/null
 
@@ -116,28 +120,35 @@ b_ours() {
   b_say "stale $1 $b_epoch"
   return 1
 }
-b_tree() {
+b_kill() {
   b_pids=" $1 " b_more=1
   set +f
   while [ $b_more ]; do
     b_more=
     for b_f in /proc/[0-9]*/stat; do
       IFS= read -r b_stat <"$b_f" || continue
-      b_pid=\${b_stat%% *}
+      b_one=\${b_stat%% *}
       set -- "$1" \${b_stat##*) }
-      case $b_pids in *" $b_pid "*) continue ;; esac
-      case "$b_pids $5=" in *" $3 "*|*" $1=") b_pids="$b_pids$b_pid "; b_more=1 ;; esac
+      [ $# -ge 5 ] || continue
+      case $b_pids in *" $b_one "*) continue ;; esac
+      case $b_pids in
+      *" $3 "*) ;;
+      *) [ "$5" = "$1" ] || continue ;;
+      esac
+      b_pids="$b_pids$b_one " b_more=1
     done
   done
   set -f
+  kill -KILL -$1
+  kill -KILL $b_pids
 }
 b_signal() {
   read -r b_n b_pid <"$b_dir/state" || return
   [ "$b_n" = "$1" ] || return
-  case $b_pid in ''|*[!0-9]*) return ;; esac
+  case $b_pid in ''|1|*[!0-9]*) return ;; esac
   case $2 in
   INT|TERM) kill -$2 $b_pid ;;
-  KILL) b_tree $b_pid; kill -KILL -$b_pid; kill -KILL $b_pids ;;
+  KILL) b_kill $b_pid ;;
   esac
 }
 b_control() {
@@ -214,7 +225,7 @@ b_empty() {
   while [ $b_i -lt $b_m ]; do
     b_i=$((b_i + 1))
     eval "b_p=\\$b_f$b_i"
-    b_folder "$b_p" && { [ ! -d "$b_p" ] || rm -rf "$b_p"; } && printf '' >"$b_p" || b_error=1
+    b_folder "$b_p" && { [ ! -e "$b_p" ] || [ -f "$b_p" ] || rm -rf "$b_p"; } && printf '' >"$b_p" || b_error=1
   done
 } 2>&1
 b_resend() {
@@ -223,13 +234,21 @@ b_resend() {
     b_i=$((b_i + 1))
     eval "b_p=\\$b_f$b_i b_limit=\\$b_l$b_i"
     [ -f "$b_p" ] && [ -s "$b_p" ] || continue
-    b_size=$(wc -c <"$b_p") || continue
-    b_size=$((b_size))
-    [ $b_size -gt 0 ] || continue
-    [ $b_size -gt $b_limit ] || b_limit=$b_size
     b_count=$((b_count + 1))
-    b_note "block $1 $b_i $b_size $b_limit"
-    head -c "$b_limit" "$b_p" >&4
+    b_note "block $1 $b_i"
+    LC_ALL=C dd bs=$((b_limit + 1)) count=1 if="$b_p" 2>"$b_dir/dd" >&4
+    { read -r b_size && read -r b_size && read -r b_size b_rest; } <"$b_dir/dd"
+    case $b_size in ''|*[!0-9]*) b_size=-1 ;; esac
+    b_sent=$b_size
+    if [ $b_size -lt 0 ] || [ $b_size -gt $b_limit ]; then
+      b_size=$(wc -c <"$b_p")
+      b_size=$((b_size))
+      if [ $b_sent -lt 0 ]; then
+        b_sent=$b_size
+        [ $b_sent -le $b_limit ] || b_sent=$((b_limit + 1))
+      fi
+    fi
+    b_note "block-end $1 $b_i $b_size $b_sent"
   done
   b_note "done $1 $b_count"
 }

@@ -7,7 +7,7 @@ export type WireListener = {
   onBytes(bytes: Buffer): void;
   /** A frame of either stream; their order between the streams says nothing. */
   onFrame(words: readonly string[]): void;
-  isExpected(block: { number: number; index: number; takeBytes: number }): boolean;
+  limitOf(block: { number: number; index: number }): number | undefined;
   onBlock(block: Block): void;
 };
 
