@@ -65,10 +65,13 @@ export function githubContext(
   };
 }
 
-type Refs = { ref: string; sha: string; baseRef: string; headRef: string };
+export type Refs = { ref: string; sha: string; baseRef: string; headRef: string };
 
 /** Which commit and ref an event is about; see GitHub's page on events that trigger workflows. */
-function refsOf({ eventName, event }: RunOrigin, facts: RepositoryFacts): Refs {
+export function refsOf(
+  { eventName, event }: Pick<RunOrigin, "eventName" | "event">,
+  facts: RepositoryFacts,
+): Refs {
   const plain = { ref: facts.ref, sha: facts.sha, baseRef: "", headRef: "" };
   switch (eventName) {
     case "push": {

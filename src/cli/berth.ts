@@ -1,0 +1,83 @@
+import { Command, Option } from "commander";
+import { doctorCommand } from "./doctor.ts";
+import { engineCommand } from "./engine.ts";
+import { gcCommand } from "./gc.ts";
+import { imageCommand } from "./image.ts";
+import { type Interrupts, listenForInterrupts } from "./interrupts.ts";
+import { describeError, exitCodeOf } from "./print-error.ts";
+import { run } from "./run.ts";
+import { runCommand } from "./run-options.ts";
+import { version } from "./version.ts";
+
+const LOG_LEVELS = ["error", "warn", "info", "debug"] as const;
+/** How long what is still open may keep an otherwise finished process. */
+const LINGER_MS = 1000;
+
+await main(process.argv);
+
+async function main(argv: readonly string[]): Promise<void> {
+  const interrupts = listenForInterrupts();
+  const logLevel = logLevelOf(argv);
+  // `berth run --list | head`: a reader that has seen enough is no error.
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
+  try {
+    await program(interrupts, logLevel).parseAsync(argv);
+  } catch (error) {
+    const isInterrupted = interrupts.first.aborted;
+    const isCommanders =
+      error instanceof Error && "code" in error && String(error.code).startsWith("commander.");
+    // Commander has printed its own; an interrupted command has nothing to add.
+    if (!isCommanders && !isInterrupted) {
+      process.stderr.write(`${describeError(error, { withStack: logLevel === "debug" })}\n`);
+    }
+    process.exitCode = exitCodeOf(error, { isInterrupted });
+  }
+  setTimeout(() => process.exit(), LINGER_MS).unref();
+}
+
+function program(interrupts: Interrupts, logLevel: string): Command {
+  const { first: signal } = interrupts;
+  const berth = new Command("berth")
+    .description("A fresh container for every GitHub Actions job, on machines of yours.")
+    .version(version(), "-V, --version")
+    .addCommand(runCommand((files, flags) => startRun(files, flags)))
+    .addCommand(gcCommand(signal))
+    .addCommand(doctorCommand(signal))
+    .addCommand(engineCommand(signal))
+    .addCommand(imageCommand(signal))
+    .addHelpText(
+      "after",
+      "\nExample:\n  berth run --list      what would run\n  berth run             run it",
+    );
+  finishCommand(berth);
+  return berth;
+
+  async function startRun(...[files, flags]: Parameters<Parameters<typeof runCommand>[0]>) {
+    const { stdout, stderr, env } = process;
+    const warn = (line: string) => {
+      if (logLevel !== "error") stderr.write(`${line}\n`);
+    };
+    const io = { stdout, stderr, env, cwd: process.cwd(), warn };
+    process.exitCode = await run(files, flags, { io, interrupts });
+  }
+}
+
+/** What every command shares: `--log-level`, and exit codes that are ours. */
+function finishCommand(command: Command): void {
+  command
+    .addOption(
+      new Option("--log-level <level>", "what to tell of Berth itself")
+        .choices(LOG_LEVELS)
+        .default("warn"),
+    )
+    .showHelpAfterError("(--help shows what it takes)")
+    .exitOverride();
+  for (const child of command.commands) finishCommand(child);
+}
+
+/** Needed before the arguments are parsed, for errors in them too. */
+function logLevelOf(argv: readonly string[]): string {
+  const at = argv.indexOf("--log-level");
+  const joined = argv.find((one) => one.startsWith("--log-level="));
+  return joined?.slice("--log-level=".length) ?? (at < 0 ? "warn" : (argv[at + 1] ?? "warn"));
+}

@@ -1,0 +1,72 @@
+import { hostname } from "node:os";
+import type { ExecuteJobDeps } from "../../runner/job/execute-job.ts";
+import { openLocalPlace } from "../../runner/job/local-place.ts";
+import { containerPlaces } from "../container-places.ts";
+import type { Engine } from "../containers/connect-engine.ts";
+import { prepareImages } from "../hosts/prepare-machine.ts";
+import { chooseImage, type ImageMap } from "./choose-image.ts";
+import { findEngine } from "./find-engine.ts";
+import { showSetup } from "./setup-progress.ts";
+import { thisMachine } from "./this-machine.ts";
+
+export type RunPlacesOptions = {
+  readonly flags: { readonly backend: "docker" | "local"; readonly docker?: string };
+  readonly images: ImageMap;
+  /** Whether some job runs in the job image; only then must it be possible to make it. */
+  readonly needsJobImage: boolean;
+  readonly signal: AbortSignal;
+  warn(line: string): void;
+  keeps(place: { readonly jobId: string; readonly containerId: string }): boolean;
+};
+
+/** Where the jobs of a run go. */
+export type RunPlaces = {
+  readonly open: ExecuteJobDeps["openPlace"];
+  /** Absent on the local backend. */
+  readonly engine?: Engine;
+};
+
+/**
+ * Makes ready what the jobs of a run need, and says so while it does.
+ *
+ * @throws {BerthError} `ENGINE_NOT_FOUND`, `SETUP_FAILED`, `IMAGE_NOT_FOUND`
+ */
+export async function openRunPlaces(options: RunPlacesOptions): Promise<RunPlaces> {
+  const { flags, images, warn } = options;
+  if (flags.backend === "local") {
+    warn(
+      "The local backend isolates nothing: steps run on this machine, as you, without a container.",
+    );
+    const { env } = process;
+    return { open: (request, opening) => openLocalPlace(request, { ...opening, env }) };
+  }
+  const { engine, jobImage, nodeVolume } = await prepareForRun(options);
+  const open = containerPlaces({
+    engine,
+    hostName: hostname(),
+    nodeVolume,
+    imageFor: (labels) => chooseImage(labels, images) ?? jobImage,
+    keeps: options.keeps,
+    onLeak: ({ kind, id }) => warn(`The ${kind} ${id} could not be removed; berth gc tries again.`),
+  });
+  return { open, engine };
+}
+
+async function prepareForRun({
+  flags,
+  needsJobImage,
+  signal,
+  warn,
+}: RunPlacesOptions): Promise<{ engine: Engine; jobImage: string; nodeVolume?: string }> {
+  using progress = showSetup(process.stderr);
+  const prepare = { connect: thisMachine(flags), report: progress.report, signal };
+  const engine = await findEngine(prepare);
+  try {
+    const { jobImage, nodeVolume } = await prepareImages(engine, [], prepare);
+    return { engine, jobImage, nodeVolume };
+  } catch (error) {
+    if (needsJobImage || signal.aborted) throw error;
+    warn(`The job image cannot be made, and no job here needs it: ${String(error)}`);
+    return { engine, jobImage: "berth-job" };
+  }
+}

@@ -1,0 +1,154 @@
+import { type ExecuteJobDeps, executeJob, type JobResult } from "../../runner/job/execute-job.ts";
+import type { Conclusion, JobDescription } from "../../runner/job/job-description.ts";
+import type { JobEvent } from "../../runner/job/job-event.ts";
+import { type RunSlots, runPlan } from "../../runner/workflow/run-plan.ts";
+import type { Workflow } from "../../runner/workflow/workflow.ts";
+import { nextRunNumber } from "../store/run-number.ts";
+import { refuseLabels } from "./choose-image.ts";
+import type { JsonObject } from "./event/event-payload.ts";
+import { githubContext } from "./event/github-context.ts";
+import type { RepositoryFacts } from "./event/read-repository.ts";
+import type { RunRequest } from "./read-run-request.ts";
+import type { Start } from "./start-event.ts";
+import type { RunEvent } from "./view/run-event.ts";
+
+/** A workflow with everything it needs to be run once. */
+export type PreparedRun = {
+  readonly id: string;
+  readonly workflow: Workflow;
+  readonly start: Start;
+  readonly github: JsonObject;
+  readonly request: RunRequest;
+};
+
+/** Gives a run its identity. */
+export async function prepareRun(
+  start: Start,
+  {
+    request,
+    facts,
+    stateFolder,
+  }: { request: RunRequest; facts: RepositoryFacts; stateFolder: string },
+): Promise<PreparedRun> {
+  const { workflow } = start;
+  const id = newRunId();
+  const key = `${facts.repository} ${facts.root} ${workflow.file}`;
+  const runNumber = await nextRunNumber(stateFolder, key);
+  const github = contextOf(start, { id, runNumber }, { request, facts });
+  return { id, workflow, start, github, request };
+}
+
+/** The `github` context of a run. */
+export function contextOf(
+  { eventName, event, workflow }: Start,
+  { id, runNumber }: { id: string; runNumber: number },
+  { request, facts }: { request: RunRequest; facts: RepositoryFacts },
+): JsonObject {
+  const { event: given, githubUrl, apiUrl } = request;
+  const origin = {
+    eventName,
+    event,
+    actor: given.actor,
+    ...(githubUrl !== undefined && { githubUrl }),
+    ...(apiUrl !== undefined && { apiUrl }),
+  };
+  const identity = {
+    runId: id,
+    runNumber,
+    workflowFile: workflow.file,
+    workflow: workflow.name ?? workflow.file,
+  };
+  return githubContext(origin, identity, facts);
+}
+
+/** 16 digits, later runs higher; two that begin in the same millisecond hardly ever share one. */
+function newRunId(): string {
+  const random = Math.floor(Math.random() * 1000);
+  return String(Date.now() * 1000 + random);
+}
+
+export type RunWorkflowOptions = {
+  readonly slots: RunSlots;
+  readonly onlyJobs: readonly string[];
+  readonly openPlace: ExecuteJobDeps["openPlace"];
+  show(event: RunEvent): void;
+  /** Heard before the job's place goes. */
+  onJobEnd(job: JobDescription, conclusion: Conclusion): void;
+  readonly signals: { readonly cancel: AbortSignal; readonly kill: AbortSignal };
+};
+
+/**
+ * Runs one workflow to its end, telling all that happens.
+ *
+ * @throws {BerthError} When nothing can run any more; `run_finished` is told all the same.
+ */
+export async function runWorkflow(
+  { id, workflow, start, github, request }: PreparedRun,
+  options: RunWorkflowOptions,
+): Promise<Conclusion> {
+  const { slots, onlyJobs, show, signals } = options;
+  const begin = performance.now();
+  const tell = (event: Told) => show({ ...event, run: id, at: new Date().toISOString() });
+  const finish = (conclusion: Conclusion) =>
+    tell({ type: "run_finished", conclusion, ms: Math.round(performance.now() - begin) });
+
+  tell({
+    type: "run_started",
+    workflow: workflow.file,
+    event: start.eventName,
+    sha: String(github.sha),
+  });
+  try {
+    const { conclusion } = await runPlan(
+      workflow,
+      {
+        runId: id,
+        github,
+        vars: request.vars,
+        inputs: start.inputs,
+        secrets: request.secrets,
+        env: request.env,
+        onlyJobs,
+        matrixFilter: request.matrixFilter,
+        slots,
+        report: tell,
+        runLeg: (job, signal) => runJob(job, { ...options, tell, request }, signal),
+      },
+      signals.cancel,
+    );
+    finish(conclusion);
+    return conclusion;
+  } catch (error) {
+    finish(signals.cancel.aborted ? "cancelled" : "failure");
+    throw error;
+  }
+}
+
+/** `Omit` on a union keeps only what all its members share; this keeps the members apart. */
+type Told = RunEvent extends infer E ? (E extends RunEvent ? Omit<E, "run" | "at"> : never) : never;
+
+type RunJobOptions = RunWorkflowOptions & {
+  readonly request: RunRequest;
+  tell(event: Told): void;
+};
+
+async function runJob(
+  job: JobDescription,
+  { openPlace, onJobEnd, request, signals, tell }: RunJobOptions,
+  signal: AbortSignal,
+): Promise<JobResult> {
+  const refusal = refuseLabels(job.labels, request.images);
+  if (refusal !== undefined) return refuse(job, refusal, tell);
+  const report = (event: JobEvent) => {
+    tell(event);
+    if (event.type === "job_finished") onJobEnd(job, event.conclusion);
+  };
+  return executeJob(job, { openPlace, report, kill: signals.kill }, signal);
+}
+
+function refuse(job: JobDescription, reason: string, tell: (event: Told) => void): JobResult {
+  const { name } = job;
+  const conclusion = "failure";
+  tell({ type: "job_finished", job: job.job, name, conclusion, outputs: {}, ms: 0, reason });
+  return { conclusion, outputs: {}, reason };
+}

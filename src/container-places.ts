@@ -1,0 +1,163 @@
+import { randomBytes } from "node:crypto";
+import { BerthError } from "../runner/errors.ts";
+import type { JobPlaceRequest } from "../runner/job/container-spec.ts";
+import type { ExecuteJobDeps, JobPlace } from "../runner/job/execute-job.ts";
+import { explainExit } from "../runner/job/explain-exit.ts";
+import { openShell } from "../runner/shell/open-shell.ts";
+import { shellArgv } from "../runner/shell/preamble.ts";
+import type { Engine } from "./containers/connect-engine.ts";
+import type { ContainerEnd } from "./containers/container-end.ts";
+import type { ContainerPlace } from "./containers/container-place.ts";
+import type { UserIds } from "./containers/container-user.ts";
+import { openJobPlace } from "./containers/job-place.ts";
+import type { Labels } from "./containers/labels.ts";
+import type { Leak } from "./containers/remove-objects.ts";
+import { type ReopenedPlace, reopenJobPlace } from "./containers/reopen-job-place.ts";
+
+/** Marks the frames of a job's shell; a process that comes back to the job needs it again. */
+const NONCE_LABEL = "io.berth.nonce";
+
+export type ContainerPlacesOptions = {
+  readonly engine: Pick<Engine, "docker" | "dockerConfigDir">;
+  /** The name of this machine for events. */
+  readonly hostName: string;
+  /** Mounted read-only at `/__e`. */
+  readonly nodeVolume?: string | undefined;
+  /** The image of a job without `container:`. */
+  imageFor(labels: readonly string[]): string;
+  /** Labels of the container beside Berth's own. */
+  readonly labels?: Labels;
+  onLeak(leak: Leak): void;
+  /** Asked when a job's container is about to go; true leaves it as it is, running. */
+  keeps?(place: { readonly jobId: string; readonly containerId: string }): boolean;
+};
+
+/** Opens jobs' places on a container engine: one fresh container each, or the one that an earlier process made for the job. */
+export function containerPlaces(options: ContainerPlacesOptions): ExecuteJobDeps["openPlace"] {
+  const knownUsers = new Map<string, UserIds>();
+  const { engine, hostName, onLeak } = options;
+  const { docker, dockerConfigDir } = engine;
+
+  return async (request, { journal, progress, placed, signal }) => {
+    const found =
+      journal === undefined
+        ? undefined
+        : await reopenJobPlace(docker, request.jobId, { hostName, onLeak });
+    if (found !== undefined) {
+      const nonce = found.labels[NONCE_LABEL];
+      if (nonce !== undefined && (await isWorthReturning(found, journal))) {
+        placed({ host: found.host, image: found.image });
+        return withShell(found, { request, options, nonce, journal, resume: true, signal });
+      }
+      // Its maker died before the first command: nothing is lost with it.
+      await found[Symbol.asyncDispose]();
+    }
+    if (journal !== undefined && journal.checkpoints.length > 0) throw containerGone(request);
+
+    const image = request.container?.image ?? options.imageFor(request.labels);
+    placed({ host: hostName, image });
+    const nonce = randomBytes(12).toString("hex");
+    const place = await openJobPlace(docker, request, {
+      image,
+      hostName,
+      shellArgv: shellArgv(nonce),
+      nodeVolume: options.nodeVolume,
+      labels: { ...options.labels, [NONCE_LABEL]: nonce },
+      dockerConfigDir,
+      knownUsers,
+      progress,
+      onLeak,
+      signal,
+    });
+    return withShell(place, { request, options, nonce, journal, resume: false, signal });
+  };
+}
+
+type OpenedPlace = {
+  readonly request: JobPlaceRequest;
+  readonly options: ContainerPlacesOptions;
+  readonly nonce: string;
+  readonly journal: Parameters<ExecuteJobDeps["openPlace"]>[1]["journal"];
+  readonly resume: boolean;
+  readonly signal: AbortSignal;
+};
+
+async function withShell(
+  place: ContainerPlace | ReopenedPlace,
+  { request, options, nonce, journal, resume, signal }: OpenedPlace,
+): Promise<JobPlace> {
+  let isAbandoned = false;
+  await using undo = new AsyncDisposableStack();
+  undo.defer(async () => {
+    const { containerId } = place;
+    const isKept = options.keeps?.({ jobId: request.jobId, containerId }) ?? false;
+    if (!isAbandoned && !isKept) await place[Symbol.asyncDispose]();
+  });
+  const shell = await openShell(place.backend, { nonce, journal, resume, signal }).catch(
+    async (cause: unknown) => {
+      signal.throwIfAborted();
+      throw await whyNoShell(place, cause);
+    },
+  );
+  undo.use(shell);
+
+  const kept = undo.move();
+  return {
+    shell,
+    host: place.host,
+    image: place.image,
+    paths: place.paths,
+    containerId: place.containerId,
+    ...(place.networkId !== undefined && { networkId: place.networkId }),
+    explainEnd: async () => sentenceFor(await place.end()),
+    abandon: () => {
+      isAbandoned = true;
+    },
+    [Symbol.asyncDispose]: () => kept.disposeAsync(),
+  };
+}
+
+async function isWorthReturning(
+  place: ReopenedPlace,
+  journal: { readonly checkpoints: readonly unknown[] } | undefined,
+): Promise<boolean> {
+  return (journal?.checkpoints.length ?? 0) > 0 || (await place.end()).state === "running";
+}
+
+/** An image without `sh` is the common case, and the engine says it in its own words. */
+async function whyNoShell(place: ContainerPlace, cause: unknown): Promise<unknown> {
+  if (!(cause instanceof BerthError) || cause.code !== "SHELL_LOST") return cause;
+  const end = await place.end().catch(() => undefined);
+  const why = end === undefined ? undefined : sentenceFor(end);
+  if (why === undefined) return cause;
+  return new BerthError("IMAGE_UNUSABLE", {
+    message: `The job's shell could not be started in ${place.image}. ${why}`,
+    remedy: "Use an image with a POSIX shell at /bin/sh.",
+    cause,
+  });
+}
+
+function sentenceFor(end: ContainerEnd): string | undefined {
+  switch (end.state) {
+    case "running":
+      return undefined;
+    case "gone":
+      return "The job's container was removed while the job ran. See what else uses this engine.";
+    case "ended": {
+      if (end.error !== "") return `The engine says: ${end.error}`;
+      const { exitCode, oomKilled } = end;
+      const why = explainExit({ of: "container", exitCode, oomKilled });
+      if (why !== undefined) return `${why.sentence} ${why.remedy}`;
+      return `The job's container ended (exit code ${exitCode}): a step killed its first process, or the engine stopped it.`;
+    }
+    default:
+      return end satisfies never;
+  }
+}
+
+function containerGone(request: JobPlaceRequest): BerthError {
+  return new BerthError("SHELL_LOST", {
+    message: `The container of job ${request.jobId} is gone, and with it what its steps had done.`,
+    remedy: "Run the job anew.",
+  });
+}
