@@ -25,17 +25,18 @@ type Slot = { readonly key: string; json?: Json; data?: ExpressionData };
  * takes one field of it. Each value stays the same instance, which is what `==` compares.
  */
 export class ObjectData extends data.Dictionary {
-  readonly #slots = new Map<string, Slot>();
+  readonly #json: { readonly [key: string]: Json };
   readonly #isCaseSensitive: boolean;
+  #read: Map<string, Slot> | undefined;
 
   constructor(json: { readonly [key: string]: Json } = {}, isCaseSensitive = false) {
     super();
+    this.#json = json;
     this.#isCaseSensitive = isCaseSensitive;
-    for (const [key, value] of Object.entries(json)) this.#put(key, { json: value });
   }
 
   override add(key: string, value: ExpressionData): void {
-    this.#put(key, { data: value });
+    this.#put(this.#slots, key, { data: value });
   }
 
   override get(key: string): ExpressionData | undefined {
@@ -51,10 +52,18 @@ export class ObjectData extends data.Dictionary {
     return [...this.#slots.values()].map((slot) => ({ key: slot.key, value: readSlot(slot) }));
   }
 
+  get #slots(): Map<string, Slot> {
+    if (!this.#read) {
+      this.#read = new Map();
+      for (const [key, json] of Object.entries(this.#json)) this.#put(this.#read, key, { json });
+    }
+    return this.#read;
+  }
+
   /** A second key that differs only in case replaces the value of the first. */
-  #put(key: string, value: { json: Json } | { data: ExpressionData }): void {
+  #put(slots: Map<string, Slot>, key: string, value: Omit<Slot, "key">): void {
     const folded = this.#fold(key);
-    this.#slots.set(folded, { key: this.#slots.get(folded)?.key ?? key, ...value });
+    slots.set(folded, { key: slots.get(folded)?.key ?? key, ...value });
   }
 
   #fold(key: string): string {
