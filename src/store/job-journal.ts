@@ -17,6 +17,7 @@ import type { JobEvent } from "../../runner/job/job-event.ts";
 import type { Journal } from "../../runner/shell/shell.ts";
 import {
   formatEntry,
+  formatFinish,
   type JournalEntry,
   type JournalHeader,
   parseJournal,
@@ -27,7 +28,9 @@ export type JobJournal = Journal &
   AsyncDisposable & {
     /** Counts the lives of this job from 1. */
     readonly generation: number;
-    /** Adds an event to the job's log; it is durable once the next checkpoint is. */
+    /** The job has ended: `told` has its `job_finished`, and nothing is left to be done. */
+    readonly isFinished: boolean;
+    /** Adds an event to the job's log; it is durable once the next checkpoint is, `job_finished` at once. */
     record(event: JobEvent): void;
     /** What was told in earlier lives up to the last checkpoint, oldest first. */
     told(): AsyncIterable<JobEvent>;
@@ -49,7 +52,8 @@ export async function openJobJournal(
   const before = await orSuperseded(folder, newestGeneration(folder));
   const generation = before.number + 1;
   const entries = before.journal?.entries ?? [];
-  const toldBytes = entries.at(-1)?.eventBytes ?? 0;
+  const finishedBytes = before.journal?.finishedBytes;
+  const toldBytes = finishedBytes ?? entries.at(-1)?.eventBytes ?? 0;
   const startedAt = before.journal?.header.startedAt ?? now();
   const header: JournalHeader = {
     berthJournal: 1,
@@ -65,13 +69,14 @@ export async function openJobJournal(
     const told = copyStart(join(folder, before.journal.header.events), eventFile, toldBytes);
     await orSuperseded(folder, told);
   }
-  const journal = opened.use(await publishGeneration(folder, header, entries));
+  const journal = opened.use(await publishGeneration(folder, header, { entries, finishedBytes }));
   await removeOlder(folder, header);
 
   const keep = opened.move();
   return {
     generation,
     startedAt,
+    isFinished: finishedBytes !== undefined,
     checkpoints: entries.map((entry) => entry.checkpoint),
     ...writeTo(journal, events, toldBytes),
     told: () => readEvents(eventFile, toldBytes),
@@ -95,6 +100,12 @@ function writeTo(
         const line = Buffer.from(`${JSON.stringify(event)}\n`);
         writeAll(events.fd, line, eventBytes);
         eventBytes += line.length;
+        // The container goes right after this event, so a later life could not find out again how the job ended.
+        if (event.type === "job_finished") {
+          fdatasyncSync(events.fd);
+          writeSync(journal.fd, formatFinish(eventBytes));
+          fdatasyncSync(journal.fd);
+        }
       } catch (error) {
         failure = error; // told by the next checkpoint, which must not promise a log that is not there
       }
@@ -120,14 +131,16 @@ function writeAll(fd: number, bytes: Buffer, position: number): void {
 async function publishGeneration(
   folder: string,
   header: JournalHeader,
-  entries: readonly JournalEntry[],
+  before: { readonly entries: readonly JournalEntry[]; readonly finishedBytes: number | undefined },
 ): Promise<FileHandle> {
   const draft = join(folder, `draft.${randomUUID()}`);
   await using opened = new AsyncDisposableStack();
   const file = opened.use(await open(draft, "ax", 0o600));
   try {
     await file.appendFile(`${JSON.stringify(header)}\n`);
-    for (const entry of entries) await file.appendFile(formatEntry(entry));
+    for (const entry of before.entries) await file.appendFile(formatEntry(entry));
+    if (before.finishedBytes !== undefined)
+      await file.appendFile(formatFinish(before.finishedBytes));
     await file.datasync();
     await link(draft, join(folder, generationFile(header.generation)));
   } catch (error) {

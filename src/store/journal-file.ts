@@ -16,6 +16,9 @@ export type JournalHeader = z.infer<typeof JournalHeader>;
 /** Every further line: a checkpoint, and how long the event log was when it was written. */
 export type JournalEntry = { readonly checkpoint: Checkpoint; readonly eventBytes: number };
 
+/** The last line of a job that has ended: how long the event log is with `job_finished` in it. */
+const Finish = z.object({ finished: z.literal(true), eventBytes: z.int().nonnegative() });
+
 /** The largest checkpoint that is kept, in characters as it is written. */
 const MAX_LINE_LENGTH = 64 * 1024 * 1024;
 
@@ -58,6 +61,10 @@ export function formatEntry({ checkpoint, eventBytes }: JournalEntry): string {
   return line;
 }
 
+export function formatFinish(eventBytes: number): string {
+  return `${JSON.stringify({ finished: true, eventBytes } satisfies z.infer<typeof Finish>)}\n`;
+}
+
 /**
  * Reads a generation's file. A last line that was cut off while it was written does not count; `undefined`
  * when not even the header is whole, which means that this generation never began.
@@ -67,7 +74,7 @@ export function formatEntry({ checkpoint, eventBytes }: JournalEntry): string {
 export function parseJournal(
   text: string,
   name: string,
-): { header: JournalHeader; entries: JournalEntry[] } | undefined {
+): { header: JournalHeader; entries: JournalEntry[]; finishedBytes?: number } | undefined {
   const lines = text.split("\n");
   lines.pop(); // what follows the last line end is torn, or empty
   const [first, ...rest] = lines;
@@ -75,12 +82,18 @@ export function parseJournal(
   const header = JournalHeader.safeParse(parseLine(first));
   if (!header.success) throw notAJournal(name, 1);
 
+  const finish = Finish.safeParse(parseLine(rest.at(-1) ?? ""));
+  if (finish.success) rest.pop();
   const entries = rest.map((line, index) => {
     const entry = Entry.safeParse(parseLine(line));
     if (!entry.success) throw notAJournal(name, index + 2);
     return toEntry(entry.data);
   });
-  return { header: header.data, entries };
+  return {
+    header: header.data,
+    entries,
+    ...(finish.success && { finishedBytes: finish.data.eventBytes }),
+  };
 }
 
 function parseLine(line: string): unknown {

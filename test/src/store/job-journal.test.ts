@@ -49,6 +49,29 @@ describe("a job's journal", () => {
     expect(second.checkpoints).toEqual([odd]);
   });
 
+  it("knows a job that has ended, with all that it told, whatever comes after", async () => {
+    const finished = {
+      type: "job_finished",
+      job: "a",
+      name: "a",
+      conclusion: "success",
+      outputs: {},
+      ms: 1,
+    } as const;
+    {
+      await using first = await openJobJournal(folder);
+      await first.append(checkpoint(1));
+      first.record(finished);
+    }
+
+    for (let life = 2; life < 4; life++) {
+      await using later = await openJobJournal(folder);
+
+      expect(later.isFinished).toBe(true);
+      expect(await Array.fromAsync(later.told())).toEqual([finished]);
+    }
+  });
+
   it("loses at most the checkpoint that was being written, wherever the write was cut", async () => {
     {
       await using first = await openJobJournal(folder);
