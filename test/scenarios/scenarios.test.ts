@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { beforeAll, describe, expect, it } from "@jest/globals";
-import { makeTestImages } from "./images.ts";
+import { makeTestImages } from "../engine.ts";
 
 // Each workflow of this folder is one promise. It checks itself; comments at its top say what its own steps cannot see:
 //   # backend: docker            needs a container (the rest run on the local backend, which is faster)

@@ -1,0 +1,36 @@
+/** Runs the busy job in a process of its own, or comes back to it: `driver.ts FOLDER JOB IMAGE`. Made to be killed. */
+import { renameSync, writeFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { executeJob } from "../../runner/job/execute-job.ts";
+import type { JobEvent } from "../../runner/job/job-event.ts";
+import { containerPlaces } from "../../src/container-places.ts";
+import { connectEngine } from "../../src/containers/connect-engine.ts";
+import { openJobJournal } from "../../src/store/job-journal.ts";
+import { stateFolder } from "../../src/store/state-folder.ts";
+import { busyJob } from "./busy-job.ts";
+
+const [folder = "", id = "", image = ""] = process.argv.slice(2);
+const engine = await connectEngine({
+  env: process.env,
+  home: homedir(),
+  uid: process.getuid?.() ?? 0,
+  stateDir: stateFolder(process.env, process.getuid?.()),
+});
+await using journal = await openJobJournal(join(folder, "journal"));
+const events: JobEvent[] = await Array.fromAsync(journal.told());
+if (!journal.isFinished) {
+  const openPlace = containerPlaces({
+    engine,
+    hostName: "here",
+    imageFor: () => image,
+    onLeak: ({ kind, id, cause }) => console.error("left behind", kind, id, cause),
+  });
+  const report = (event: JobEvent) => {
+    journal.record(event);
+    events.push(event);
+  };
+  await executeJob(busyJob(id), { openPlace, report, journal }, new AbortController().signal);
+}
+writeFileSync(join(folder, `events.${process.pid}`), JSON.stringify(events));
+renameSync(join(folder, `events.${process.pid}`), join(folder, "events.json"));
