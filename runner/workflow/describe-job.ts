@@ -4,7 +4,7 @@ import type { Json, Template } from "../expressions/template.ts";
 import type { JobDescription } from "../job/job-description.ts";
 import type { GroupRequest } from "./concurrency-groups.ts";
 import { nameJob } from "./job-name.ts";
-import { expandMatrix, type Leg } from "./matrix.ts";
+import { expandMatrix, type Leg, MatrixError } from "./matrix.ts";
 import type { Workflow, WorkflowJob } from "./workflow.ts";
 
 const DEFAULT_TIMEOUT_MINUTES = 360;
@@ -39,14 +39,18 @@ export type RunFacts = {
   readonly env?: { readonly [name: string]: string };
 };
 
-/** Evaluates `strategy`, with the contexts github, inputs, vars and needs. */
+/**
+ * Evaluates `strategy`, with the contexts github, inputs, vars and needs.
+ *
+ * @throws {BerthError} `WORKFLOW_INVALID` for a wrong expression, matrix, or limit.
+ */
 export async function resolveStrategy(job: WorkflowJob, contexts: Contexts): Promise<Strategy> {
   const strategy = await evaluateTemplate(job.strategy ?? null, { contexts });
   const { matrix, "fail-fast": failFast, "max-parallel": maxParallel } = asObject(strategy);
   const legs =
     matrix === undefined || matrix === null
       ? [{ index: 0 }]
-      : expandMatrix(matrix).map((leg, index) => ({ index, leg }));
+      : multiplyOut(job, matrix).map((leg, index) => ({ index, leg }));
   if (maxParallel !== undefined && !(Number(maxParallel) >= 1)) {
     throw invalid(job, `max-parallel must be a number from 1, not '${toText(maxParallel)}'`);
   }
@@ -121,6 +125,15 @@ export async function describeLeg(
       ...optional,
     },
   };
+}
+
+function multiplyOut(job: WorkflowJob, matrix: Json): Leg[] {
+  try {
+    return expandMatrix(matrix);
+  } catch (error) {
+    if (error instanceof MatrixError) throw invalid(job, error.message);
+    throw error;
+  }
 }
 
 /** Unique and the same each time: also fit for a container's name. */

@@ -1,6 +1,6 @@
+import { BerthError } from "../errors.ts";
 import type { Json } from "../expressions/template.ts";
 import { resolveStrategy } from "./describe-job.ts";
-import { MatrixError } from "./matrix.ts";
 import { ancestorsOf, selectJobs } from "./select-jobs.ts";
 import type { Workflow, WorkflowJob } from "./workflow.ts";
 
@@ -11,7 +11,7 @@ export type ListedJob = {
   readonly needs: readonly string[];
   /** 0 for jobs that need nothing, else one more than the latest job needed. */
   readonly stage: number;
-  /** Matrix values, `{}` for a job without matrix; empty when they depend on what other jobs will put out. */
+  /** Matrix values, `{}` for a job without matrix; empty when they depend on what other jobs will put out or cannot be. */
   readonly legs: readonly Json[];
 };
 
@@ -56,7 +56,7 @@ async function staticLegs(
     const { legs } = await resolveStrategy(job, { ...contexts, needs });
     return needsOutputs ? [] : legs.map(({ leg }) => leg?.matrix ?? {});
   } catch (error) {
-    if (needsOutputs || error instanceof MatrixError) return [];
+    if (error instanceof BerthError) return []; // it will fail its job when its turn comes
     throw error;
   }
 }

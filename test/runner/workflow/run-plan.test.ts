@@ -374,7 +374,9 @@ describe("a matrix", () => {
 
     await run(matrix("fail-fast: true", "\"${{ fromJSON('[]') }}\""), target);
 
-    expect(target.reasons).toEqual({ m: "Matrix vector 'v' does not contain any values" });
+    expect(target.reasons).toEqual({
+      m: "ci.yml:3:3: Job 'm': Matrix vector 'v' does not contain any values",
+    });
   });
 
   it("cancels its other jobs when one fails, running and queued ones", async () => {
@@ -696,6 +698,23 @@ describe("a concurrency group", () => {
     expect(second.reasons.a).toBe(
       "A newer run waits for the concurrency group 'ci-refs/heads/main'.",
     );
+  });
+
+  it("of the whole workflow is not waited for by a run that is cancelled", async () => {
+    const slots = createRunSlots(10);
+    const cancel = new AbortController();
+    const text = `on: push\nconcurrency: ci\njobs: { a: { ${RUN} } }`;
+    const [first, second] = [machine({}, { holds: true }), machine()];
+    const running = run(text, first, { slots });
+    await first.until(1);
+    const waiting = run(text, second, { slots }, cancel.signal);
+    await settle();
+
+    cancel.abort();
+    expect((await waiting).conclusion).toBe("cancelled");
+    first.started.get("a")?.end();
+    expect((await running).conclusion).toBe("success");
+    expect([second.ran, second.reasons]).toEqual([[], { a: "The run was cancelled." }]);
   });
 
   it("of the whole workflow with cancel-in-progress cancels the run before", async () => {
