@@ -1,4 +1,5 @@
 import { Command, Option } from "commander";
+import { demoCommand } from "./demo.ts";
 import { doctorCommand } from "./doctor.ts";
 import { engineCommand } from "./engine.ts";
 import { gcCommand } from "./gc.ts";
@@ -41,6 +42,7 @@ function program(interrupts: Interrupts, logLevel: string): Command {
     .description("A fresh container for every GitHub Actions job, on machines of yours.")
     .version(version(), "-V, --version")
     .addCommand(runCommand((files, flags) => startRun(files, flags)))
+    .addCommand(demoCommand(interrupts))
     .addCommand(gcCommand(signal))
     .addCommand(doctorCommand(signal))
     .addCommand(engineCommand(signal))
