@@ -60,6 +60,7 @@ function allowed(room: Room | undefined, folder: string, name: string): boolean 
     (target && folder.startsWith(target.folder) && target.folder.includes("/"))
   )
     return true;
+  if (room.mayImport.includes("*")) return true;
   return room.mayImport.some((entry) =>
     target ? entry === target.folder : name === entry || name.startsWith(`${entry}/`),
   );
@@ -67,7 +68,7 @@ function allowed(room: Room | undefined, folder: string, name: string): boolean 
 
 function importsOf(file: string): string[] {
   const text = readFileSync(file, "utf8");
-  return [...text.matchAll(/(?:from|import)\s*\(?\s*"([^"]+)"/g)].map((match) => match[1] ?? "");
+  return [...text.matchAll(/^(?:import|export|\} from)\b(?:[^"';]*from)?\s*"([^"]+)"|\bimport\("([^"]+)"\)/gm)].map((match) => match[1] ?? match[2] ?? "");
 }
 
 function sourceFiles(folder: string): string[] {
