@@ -8,7 +8,7 @@ export type ImageMap = ReadonlyMap<string, string>;
  *
  * @throws {BerthError} `USAGE`
  */
-export function readImageMap(pairs: readonly string[]): ImageMap {
+export function readImageMap(pairs: readonly string[] = []): ImageMap {
   return new Map(
     pairs.map((pair) => {
       const at = pair.lastIndexOf("=");

@@ -12,8 +12,8 @@ export type Values = { readonly [name: string]: string };
  * @throws {BerthError} `USAGE` for what is not `K=V`, `INPUT_INVALID` for a file that cannot be read.
  */
 export async function readValues(
-  pairs: readonly string[],
-  files: readonly string[],
+  pairs: readonly string[] = [],
+  files: readonly string[] = [],
   { flag, fromEnv }: { flag: string; fromEnv?: { readonly [name: string]: string | undefined } },
 ): Promise<Values> {
   const fromFiles: Values[] = [];
@@ -86,7 +86,7 @@ export function reasonOf(error: unknown): string {
  *
  * @throws {BerthError} `USAGE`
  */
-export function readMatrixFilter(pairs: readonly string[]): { [key: string]: string[] } {
+export function readMatrixFilter(pairs: readonly string[] = []): { [key: string]: string[] } {
   const filter: { [key: string]: string[] } = {};
   for (const pair of pairs) {
     const at = pair.indexOf(":");

@@ -4,19 +4,19 @@ import { BerthError } from "../../runner/errors.ts";
 
 /** The flags of `berth run` as they were typed; `docs/cli.md` explains them. */
 export type RunFlags = {
-  readonly job: readonly string[];
+  readonly job?: readonly string[];
   readonly event?: string;
   readonly eventFile?: string;
-  readonly input: readonly string[];
-  readonly inputFile: readonly string[];
-  readonly secret: readonly string[];
-  readonly secretFile: readonly string[];
-  readonly var: readonly string[];
-  readonly varFile: readonly string[];
-  readonly env: readonly string[];
-  readonly envFile: readonly string[];
-  readonly matrix: readonly string[];
-  readonly image: readonly string[];
+  readonly input?: readonly string[];
+  readonly inputFile?: readonly string[];
+  readonly secret?: readonly string[];
+  readonly secretFile?: readonly string[];
+  readonly var?: readonly string[];
+  readonly varFile?: readonly string[];
+  readonly env?: readonly string[];
+  readonly envFile?: readonly string[];
+  readonly matrix?: readonly string[];
+  readonly image?: readonly string[];
   readonly actor?: string;
   readonly githubUrl?: string;
   readonly apiUrl?: string;
@@ -85,9 +85,9 @@ export function runCommand(action: (files: string[], flags: RunFlags) => Promise
 }
 
 function many(flags: string, description: string): Option {
-  return new Option(flags, description)
-    .default([], "none")
-    .argParser((value: string, before: readonly string[]) => [...before, value]);
+  return new Option(flags, description).argParser(
+    (value: string, before: readonly string[] | undefined) => [...(before ?? []), value],
+  );
 }
 
 function readCount(text: string): number {

@@ -8,6 +8,7 @@ import { refuseLabels } from "./choose-image.ts";
 import type { JsonObject } from "./event/event-payload.ts";
 import { githubContext } from "./event/github-context.ts";
 import type { RepositoryFacts } from "./event/read-repository.ts";
+import type { NarrowedStart } from "./narrow-to-jobs.ts";
 import type { RunRequest } from "./read-run-request.ts";
 import type { Start } from "./start-event.ts";
 import type { RunEvent } from "./view/run-event.ts";
@@ -16,14 +17,14 @@ import type { RunEvent } from "./view/run-event.ts";
 export type PreparedRun = {
   readonly id: string;
   readonly workflow: Workflow;
-  readonly start: Start;
+  readonly start: NarrowedStart;
   readonly github: JsonObject;
   readonly request: RunRequest;
 };
 
 /** Gives a run its identity. */
 export async function prepareRun(
-  start: Start,
+  start: NarrowedStart,
   {
     request,
     facts,
@@ -69,7 +70,6 @@ function newRunId(): string {
 
 export type RunWorkflowOptions = {
   readonly slots: RunSlots;
-  readonly onlyJobs: readonly string[];
   readonly openPlace: ExecuteJobDeps["openPlace"];
   show(event: RunEvent): void;
   /** Heard before the job's place goes. */
@@ -86,7 +86,7 @@ export async function runWorkflow(
   { id, workflow, start, github, request }: PreparedRun,
   options: RunWorkflowOptions,
 ): Promise<Conclusion> {
-  const { slots, onlyJobs, show, signals } = options;
+  const { slots, show, signals } = options;
   const begin = performance.now();
   const tell = (event: Told) => show({ ...event, run: id, at: new Date().toISOString() });
   const finish = (conclusion: Conclusion) =>
@@ -108,7 +108,7 @@ export async function runWorkflow(
         inputs: start.inputs,
         secrets: request.secrets,
         env: request.env,
-        onlyJobs,
+        onlyJobs: start.onlyJobs,
         matrixFilter: request.matrixFilter,
         slots,
         report: tell,

@@ -8,13 +8,14 @@ import { createView } from "./create-view.ts";
 import { type RepositoryFacts, readRepository } from "./event/read-repository.ts";
 import { INTERRUPTED, type Interrupts } from "./interrupts.ts";
 import { keepFailed } from "./keep-failed.ts";
+import { type NarrowedStart, narrowToJobs } from "./narrow-to-jobs.ts";
 import { listAsJson, printList } from "./print-list.ts";
 import { type RunRequest, readRunRequest } from "./read-run-request.ts";
 import type { RunFlags } from "./run-options.ts";
 import { openRunPlaces } from "./run-places.ts";
 import { contextOf, type PreparedRun, prepareRun, runWorkflow } from "./run-workflow.ts";
 import { readSources, readWorkflows } from "./select-workflows.ts";
-import { type Start, startWorkflows } from "./start-event.ts";
+import { startWorkflows } from "./start-event.ts";
 import { thisMachine } from "./this-machine.ts";
 import type { View } from "./view/run-event.ts";
 
@@ -36,11 +37,12 @@ export async function run(
   const facts = await readRepository(io.cwd);
   const workflows = readWorkflows(await readSources(files, { root: facts.root, cwd: io.cwd }));
   const request = await readRunRequest(flags, { facts, env: io.env });
-  const { starts, skipped } = await startWorkflows(workflows, request.event, {
+  const { starts: started, skipped } = await startWorkflows(workflows, request.event, {
     facts,
     areNamed: files.length > 0,
   });
   for (const { file, why } of skipped) io.warn(`${file} is not started: ${why}`);
+  const starts = narrowToJobs(started, flags.job);
   for (const { workflow, mismatch } of starts) {
     if (mismatch) io.warn(`${workflow.file}: GitHub would not start it: ${mismatch}`);
   }
@@ -50,7 +52,7 @@ export async function run(
     io.stdout.write(await list(starts, { flags, request, facts }));
     return 0;
   }
-  checkSupported(starts, flags.job);
+  checkSupported(starts);
   const runs = await Promise.all(
     starts.map((start) => prepareRun(start, { request, facts, stateFolder })),
   );
@@ -58,23 +60,22 @@ export async function run(
 }
 
 async function list(
-  starts: readonly Start[],
+  starts: readonly NarrowedStart[],
   { flags, request, facts }: { flags: RunFlags; request: RunRequest; facts: RepositoryFacts },
 ): Promise<string> {
   const listed = await Promise.all(
     starts.map(async (start) => {
       const github = contextOf(start, { id: "0", runNumber: 0 }, { request, facts });
       const contexts = { github, vars: request.vars, inputs: start.inputs };
-      const jobs = await listPlan(start.workflow, contexts, flags.job);
+      const jobs = await listPlan(start.workflow, contexts, start.onlyJobs);
       return { workflow: start.workflow.file, jobs };
     }),
   );
   return flags.json ? listAsJson(listed) : printList(listed);
 }
 
-/** Jobs are looked for first: a name that is none is told before what is not supported. */
-function checkSupported(starts: readonly Start[], onlyJobs: readonly string[]): void {
-  const found = starts.flatMap(({ workflow }) =>
+function checkSupported(starts: readonly NarrowedStart[]): void {
+  const found = starts.flatMap(({ workflow, onlyJobs }) =>
     findUnsupported(workflow, selectJobs(workflow, onlyJobs)),
   );
   if (found.length > 0) throw notSupportedYet(found);
@@ -96,7 +97,7 @@ async function runAll(
   const places = await openRunPlaces({
     flags,
     images: request.images,
-    needsJobImage: runs.some((one) => usesJobImage(one, flags.job, request.images)),
+    needsJobImage: runs.some((one) => usesJobImage(one, request.images)),
     keeps: keeper.keeps,
     warn: io.warn,
     signal: cancel,
@@ -109,7 +110,6 @@ async function runAll(
     const slots = createRunSlots(flags.maxParallel);
     const options = {
       slots,
-      onlyJobs: flags.job,
       openPlace: places.open,
       show: view.show,
       onJobEnd: keeper.ended,
@@ -135,12 +135,9 @@ function exitCodeOfRuns(
 }
 
 /** A `container:` may come out empty, which means none; only an image that is written there is sure. */
-function usesJobImage(
-  { workflow }: PreparedRun,
-  onlyJobs: readonly string[],
-  images: ImageMap,
-): boolean {
+function usesJobImage({ start }: PreparedRun, images: ImageMap): boolean {
   if (chooseImage([], images) !== undefined) return false;
+  const { workflow, onlyJobs } = start;
   return selectJobs(workflow, onlyJobs).some(({ container }) => container === undefined);
 }
 

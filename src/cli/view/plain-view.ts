@@ -17,13 +17,14 @@ export function plainView(
 ): View {
   const state = emptyRunState();
   const inGroup = new Set<string>();
+  // A step that is skipped begins too; it has no line of its own for that.
+  const begun = new Map<string, string>();
 
   return {
     show(event) {
       applyEvent(state, event);
       if (loudness !== "quiet") {
-        const line = plainLine(event);
-        if (line !== undefined) out.write(`${line}\n`);
+        for (const line of plainLines(event)) out.write(`${line}\n`);
       }
     },
     note: (line) => notes.write(`${line}\n`),
@@ -35,12 +36,23 @@ export function plainView(
     },
   };
 
+  function plainLines(event: RunEvent): string[] {
+    if (event.type === "step_started") {
+      begun.set(event.name, `${tag(event.name)} ${style.bold(`▶ ${oneLine(event.stepName)}`)}`);
+      return [];
+    }
+    const line = plainLine(event);
+    if (line === undefined || !("name" in event)) return line === undefined ? [] : [line];
+    const beginning = begun.get(event.name);
+    begun.delete(event.name);
+    const isSkipped = event.type === "step_finished" && event.conclusion === "skipped";
+    return beginning === undefined || isSkipped ? [line] : [beginning, line];
+  }
+
   function plainLine(event: RunEvent): string | undefined {
     switch (event.type) {
       case "job_started":
         return `${tag(event.name)} ${style.gray(`on ${event.host}, image ${event.image}`)}`;
-      case "step_started":
-        return `${tag(event.name)} ${style.bold(`▶ ${oneLine(event.stepName)}`)}`;
       case "step_finished": {
         const time = event.conclusion === "skipped" ? "skipped" : formatDuration(event.ms);
         const allowed = event.outcome === event.conclusion ? "" : `, ${event.outcome} allowed`;
