@@ -24,7 +24,7 @@ export class Problems {
       file: this.#file,
       line,
       column: at?.column ?? 1,
-      message: message.slice(0, MAX_MESSAGE_CHARACTERS),
+      message: message.replace(/\s*\n\s*/g, " ").slice(0, MAX_MESSAGE_CHARACTERS),
       text,
     };
     // What else is said of the same place follows from the first.

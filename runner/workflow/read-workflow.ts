@@ -11,6 +11,7 @@ import { isMapping, isSequence } from "@actions/workflow-parser/templates/tokens
 import { WORKFLOW_ROOT } from "@actions/workflow-parser/workflows/workflow-constants";
 import { getWorkflowSchema } from "@actions/workflow-parser/workflows/workflow-schema";
 import { checkNeeds } from "./check-needs.ts";
+import { locateExpression } from "./locate-expression.ts";
 import { type Problem, Problems, workflowInvalid } from "./problems.ts";
 import { checkConcurrency, readDefaults, readJob, readPermissions } from "./read-job.ts";
 import { readTriggers } from "./read-triggers.ts";
@@ -58,9 +59,12 @@ function parse(file: string, text: string, problems: Problems): TemplateToken | 
   const errors = new TemplateValidationErrors();
   const context = new TemplateContext(errors, correctedSchema(), new NoOperationTraceWriter());
   const fileId = context.getFileId(file);
-  const reader = readYaml(text, fileId, problems);
-  const root = reader && readTemplate(context, WORKFLOW_ROOT, reader, fileId);
-  for (const error of errors.getErrors()) problems.add(error.rawMessage, error.range?.start);
+  const yaml = readYaml(text, fileId, problems);
+  if (!yaml) return undefined;
+  const root = readTemplate(context, WORKFLOW_ROOT, yaml.reader, fileId);
+  for (const { rawMessage, range } of errors.getErrors()) {
+    problems.add(rawMessage, range && locateExpression(range.start, yaml.blocks, text));
+  }
   return root;
 }
 

@@ -9,6 +9,7 @@ import {
   StringToken,
 } from "@actions/workflow-parser/templates/tokens/index";
 import type { TokenRange } from "@actions/workflow-parser/templates/tokens/token-range";
+import { isString } from "@actions/workflow-parser/templates/tokens/type-guards";
 import {
   type Document,
   isAlias,
@@ -21,6 +22,7 @@ import {
   type Scalar,
 } from "yaml";
 import { toText } from "../expressions/evaluate.ts";
+import type { TextBlock } from "./locate-expression.ts";
 import type { Problems } from "./problems.ts";
 
 type YamlEvent =
@@ -42,7 +44,7 @@ export function readYaml(
   text: string,
   fileId: number,
   problems: Problems,
-): ObjectReader | undefined {
+): { readonly reader: ObjectReader; readonly blocks: readonly TextBlock[] } | undefined {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, uniqueKeys: false, version: "1.2" });
   for (const error of document.errors) {
@@ -55,7 +57,7 @@ export function readYaml(
     return undefined;
   }
   const events = flatten(document, fileId, lines, problems);
-  return events && new EventReader(events);
+  return events && { reader: new EventReader(events), blocks: events.flatMap(toBlock) };
 }
 
 function flatten(
@@ -131,6 +133,13 @@ function flatten(
 
 /** Ends the walk over a file; what was wrong is among the problems already. */
 class RefusedError extends Error {}
+
+function toBlock(event: YamlEvent): TextBlock[] {
+  if (event.type !== "literal" || !isString(event.token) || !event.token.range) return [];
+  const { start, end } = event.token.range;
+  if (start.line === end.line) return [];
+  return [{ start, endLine: end.line, value: event.token.value }];
+}
 
 function literal(node: Scalar, fileId: number, range: TokenRange): LiteralToken {
   const { value } = node;

@@ -533,6 +533,27 @@ describe("a workflow that is wrong", () => {
     );
   });
 
+  it.each<[string, string, string[]]>([
+    [
+      "a literal block",
+      "|\n          echo ${{ a.x }}\n            x ${{ github.ref }}${{ b.x }} ${{ c.x }}\n",
+      ["7:16 'a'", "8:32 'b'", "8:43 'c'"],
+    ],
+    ["a folded block", ">-\n          echo\n          x ${{ a.x }}\n", ["8:13 'a'"]],
+    [
+      "a quoted text over two lines",
+      '"echo ${{ a.x }}\n          ${{ b.x }}"\n',
+      ["6:20 'a'", "7:11 'b'"],
+    ],
+    ["a plain text over two lines", "echo\n          ${{ a.x }}\n", ["7:11 'a'"]],
+  ])("shows where in %s each expression stands", (_title, yaml, places) => {
+    const text = `on: push\njobs:\n  a:\n    runs-on: x\n    steps:\n      - run: ${yaml}`;
+
+    expect(problemsOf(text)).toEqual(
+      places.map((place) => place.replace(" '", " Unrecognized named-value: '")),
+    );
+  });
+
   it("is an error with a code", () => {
     expect(() => read("on: push")).toThrow(expect.objectContaining({ code: "WORKFLOW_INVALID" }));
   });
