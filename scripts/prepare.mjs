@@ -17,11 +17,13 @@ if (process.argv.includes("--engine")) prepareEngine();
 function installPackages() {
   const reason = whyInstall();
   if (reason === undefined) return;
-  say(`installing packages (npm ci): ${reason}`);
-  run("npm", ["ci", "--no-audit", "--no-fund"]);
+  say(`installing packages (npm install): ${reason}`);
+  // Not `npm ci`: it refuses a lock file that lacks a package for another platform, and npm leaves those out of the lock file when
+  // a registry does not serve them. This takes the locked versions just the same and writes nothing.
+  run("npm", ["install", "--no-save", "--no-audit", "--no-fund", "--loglevel", "error"]);
   if (!existsSync(node)) {
     stop(
-      `${node} is still missing after "npm ci". The package "node" puts it there in its install script: ` +
+      `${node} is still missing after "npm install". The package "node" puts it there in its install script: ` +
         `allow install scripts (npm config get ignore-scripts) and try again.`,
     );
   }
