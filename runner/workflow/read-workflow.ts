@@ -61,7 +61,7 @@ function parse(file: string, text: string, problems: Problems): TemplateToken | 
   const fileId = context.getFileId(file);
   const yaml = readYaml(text, fileId, problems);
   if (!yaml) return undefined;
-  const root = readTemplate(context, WORKFLOW_ROOT, yaml.reader, fileId);
+  const root = readTemplate(context, WORKFLOW_ROOT, yaml, fileId);
   for (const { rawMessage, range } of errors.getErrors()) {
     problems.add(rawMessage, range && locateExpression(range.start, yaml.blocks, text));
   }

@@ -25,10 +25,11 @@ import { toText } from "../expressions/evaluate.ts";
 import type { TextBlock } from "./locate-expression.ts";
 import type { Problems } from "./problems.ts";
 
+/** Tokens are made when they are read: a file whose aliases multiply is refused before that. */
 type YamlEvent =
-  | { readonly type: "literal"; readonly token: LiteralToken }
-  | { readonly type: "sequence"; readonly token: SequenceToken }
-  | { readonly type: "mapping"; readonly token: MappingToken }
+  | { readonly type: "literal"; readonly make: () => LiteralToken }
+  | { readonly type: "sequence"; readonly make: () => SequenceToken }
+  | { readonly type: "mapping"; readonly make: () => MappingToken }
   | { readonly type: "end" };
 
 const MAX_DEPTH = 50;
@@ -40,11 +41,7 @@ const MAX_EVENTS = 1_000_000;
  *
  * @returns `undefined` when the file is no YAML that GitHub accepts; `problems` then says why.
  */
-export function readYaml(
-  text: string,
-  fileId: number,
-  problems: Problems,
-): { readonly reader: ObjectReader; readonly blocks: readonly TextBlock[] } | undefined {
+export function readYaml(text: string, fileId: number, problems: Problems): YamlReader | undefined {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, uniqueKeys: false, version: "1.2" });
   for (const error of document.errors) {
@@ -57,7 +54,7 @@ export function readYaml(
     return undefined;
   }
   const events = flatten(document, fileId, lines, problems);
-  return events && { reader: new EventReader(events), blocks: events.flatMap(toBlock) };
+  return events && new YamlReader(events);
 }
 
 function flatten(
@@ -67,6 +64,7 @@ function flatten(
   problems: Problems,
 ): YamlEvent[] | undefined {
   const events: YamlEvent[] = [];
+  const targets = new Map<ParsedNode, ParsedNode>();
 
   const rangeOf = (node: ParsedNode): TokenRange => {
     const [start, end] = node.range;
@@ -80,9 +78,13 @@ function flatten(
   };
   const follow = (node: ParsedNode): ParsedNode => {
     if (!isAlias(node)) return node;
-    // The target of an alias stands earlier in the same parsed document.
+    const known = targets.get(node);
+    if (known) return known;
+    // Walks the whole document. The target stands earlier in it, so it is a parsed node too.
     const target = node.resolve(document) as ParsedNode | undefined;
-    return target ?? refuse(`Unknown alias '${node.source}'`, node);
+    if (!target) return refuse(`Unknown alias '${node.source}'`, node);
+    targets.set(node, target);
+    return target;
   };
 
   const visitKey = (node: ParsedNode): void => {
@@ -92,30 +94,35 @@ function flatten(
       refuse("Merge keys ('<<') are not supported", node);
     }
     const name = typeof key.value === "string" ? key.value : literalText(key.value);
-    const token = new StringToken(fileId, rangeOf(node), name, undefined, key.source);
-    events.push({ type: "literal", token });
+    events.push({
+      type: "literal",
+      make: () => new StringToken(fileId, rangeOf(node), name, undefined, key.source),
+    });
   };
 
   const visit = (given: ParsedNode, depth: number): void => {
     if (depth > MAX_DEPTH) refuse(`Nesting is deeper than ${MAX_DEPTH} levels`, given);
     if (events.length > MAX_EVENTS) refuse("The workflow is too large", given);
     const node = follow(given);
-    const range = rangeOf(node);
     if (isScalar(node)) {
-      events.push({ type: "literal", token: literal(node, fileId, range) });
+      events.push({ type: "literal", make: () => literal(node, fileId, rangeOf(node)) });
     } else if (isSeq(node)) {
-      events.push({ type: "sequence", token: new SequenceToken(fileId, range, undefined) });
+      const make = () => new SequenceToken(fileId, rangeOf(node), undefined);
+      events.push({ type: "sequence", make });
       for (const item of node.items) visit(item, depth + 1);
       events.push({ type: "end" });
     } else if (isMap(node)) {
-      events.push({ type: "mapping", token: new MappingToken(fileId, range, undefined) });
-      for (const pair of node.items) {
-        visitKey(pair.key);
-        if (pair.value) visit(pair.value, depth + 1);
+      events.push({
+        type: "mapping",
+        make: () => new MappingToken(fileId, rangeOf(node), undefined),
+      });
+      for (const { key, value } of node.items) {
+        visitKey(key);
+        if (value) visit(value, depth + 1);
         else
           events.push({
             type: "literal",
-            token: new NullToken(fileId, rangeOf(pair.key), undefined),
+            make: () => new NullToken(fileId, rangeOf(key), undefined),
           });
       }
       events.push({ type: "end" });
@@ -133,13 +140,6 @@ function flatten(
 
 /** Ends the walk over a file; what was wrong is among the problems already. */
 class RefusedError extends Error {}
-
-function toBlock(event: YamlEvent): TextBlock[] {
-  if (event.type !== "literal" || !isString(event.token) || !event.token.range) return [];
-  const { start, end } = event.token.range;
-  if (start.line === end.line) return [];
-  return [{ start, endLine: end.line, value: event.token.value }];
-}
 
 function literal(node: Scalar, fileId: number, range: TokenRange): LiteralToken {
   const { value } = node;
@@ -162,7 +162,9 @@ class TextualNumber extends NumberToken {
   }
 }
 
-class EventReader implements ObjectReader {
+export class YamlReader implements ObjectReader {
+  /** The texts over several lines read so far. */
+  readonly blocks: TextBlock[] = [];
   readonly #events: readonly YamlEvent[];
   #next = 0;
 
@@ -174,21 +176,23 @@ class EventReader implements ObjectReader {
     const event = this.#events[this.#next];
     if (event?.type !== "literal") return undefined;
     this.#next++;
-    return event.token;
+    const token = event.make();
+    if (isString(token)) this.#remember(token);
+    return token;
   }
 
   allowSequenceStart(): SequenceToken | undefined {
     const event = this.#events[this.#next];
     if (event?.type !== "sequence") return undefined;
     this.#next++;
-    return event.token;
+    return event.make();
   }
 
   allowMappingStart(): MappingToken | undefined {
     const event = this.#events[this.#next];
     if (event?.type !== "mapping") return undefined;
     this.#next++;
-    return event.token;
+    return event.make();
   }
 
   allowSequenceEnd(): boolean {
@@ -203,6 +207,11 @@ class EventReader implements ObjectReader {
 
   validateEnd(): void {
     if (this.#next < this.#events.length) throw new Error("Expected end of reader");
+  }
+
+  #remember({ range, value }: StringToken): void {
+    if (!range || range.start.line === range.end.line) return;
+    this.blocks.push({ start: range.start, endLine: range.end.line, value });
   }
 
   #allowEnd(): boolean {
