@@ -8,6 +8,7 @@ import {
   type FSWatcher,
   fstatSync,
   openSync,
+  readFileSync,
   readSync,
   watch,
 } from "node:fs";
@@ -57,12 +58,15 @@ export function localBackend(options: LocalBackendOptions): LocalBackend {
   const { nonce, shell = ["/bin/sh"], env, cwd } = options;
   const folder = prepareFolder();
   folder.catch(() => {}); // whoever attaches hears of it
+  const connections = new Set<ShellConnection>();
 
   return {
     async attach(signal) {
       const path = await folder;
       signal.throwIfAborted();
-      return attach(path);
+      const connection = attach(path);
+      connections.add(connection);
+      return connection;
     },
     async start() {
       const path = await folder;
@@ -78,6 +82,7 @@ export function localBackend(options: LocalBackendOptions): LocalBackend {
       );
       await once(child, "spawn");
       child.unref();
+      await writeFile(join(path, "pid"), String(child.pid));
     },
     async *readLog({ tail }) {
       const path = join(await folder, "stdout");
@@ -87,6 +92,7 @@ export function localBackend(options: LocalBackendOptions): LocalBackend {
     async [Symbol.asyncDispose]() {
       const path = await folder;
       await killMarked(nonce);
+      for (const connection of connections) await connection[Symbol.asyncDispose]();
       await rm(path, { recursive: true, force: true });
       await rm(`/dev/shm/.berth-${nonce}`, { recursive: true, force: true });
     },
@@ -113,7 +119,7 @@ function attach(folder: string): ShellConnection {
   return { stdin, stdout, stderr, [Symbol.asyncDispose]: async () => close() };
 }
 
-/** What is appended to a file from now on, until the file `ended` appears beside it. */
+/** What is appended to a file from now on, until the shell beside it has ended. */
 function follow(folder: string, name: string): Readable {
   const path = join(folder, name);
   const file = openSync(path, "r");
@@ -132,8 +138,7 @@ function follow(folder: string, name: string): Readable {
   const look = () => {
     readOn();
     if (Date.now() > endsAt) stream.push(null);
-    else if (existsSync(join(folder, "ended")))
-      endsAt = Math.min(endsAt, Date.now() + LAST_OUTPUT_MS);
+    else if (hasEnded(folder)) endsAt = Math.min(endsAt, Date.now() + LAST_OUTPUT_MS);
   };
   // Not paused by a full buffer: the shell's client always reads.
   const watcher: FSWatcher = watch(path, readOn);
@@ -148,6 +153,12 @@ function follow(folder: string, name: string): Readable {
     },
   });
   return stream;
+}
+
+function hasEnded(folder: string): boolean {
+  if (existsSync(join(folder, "ended"))) return true;
+  const pid = join(folder, "pid");
+  return existsSync(pid) && !existsSync(`/proc/${readFileSync(pid, "utf8")}`);
 }
 
 /** Where the last `lines` lines of a file begin. */
