@@ -5,9 +5,11 @@
 
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
-import { chmod, mkdir, rm } from "node:fs/promises";
+import { chmod, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type BuildOptions, build, type Plugin } from "esbuild";
+import { publint } from "publint";
+import { formatMessage } from "publint/utils";
 
 const root = join(import.meta.dirname, "..");
 const COMMAND = "src/cli/berth.ts";
@@ -36,6 +38,7 @@ if (existsSync(join(root, "dist/berth.js"))) await chmod(join(root, "dist/berth.
 if (!onlyBundle) {
   await bundle(LIBRARY, "dist/berth-runner.js", REQUIRE);
   await emitTypes();
+  await checkPackage();
 }
 
 async function bundle(entry: string, outfile: string, banner: string): Promise<void> {
@@ -87,4 +90,23 @@ async function emitTypes(): Promise<void> {
     { cwd: root, stdio: "inherit" },
   );
   if (status !== 0) process.exit(1);
+  await nameBuiltFiles(join(root, "dist/types"));
+}
+
+/** Declarations keep the `.ts` of the source in their imports; who uses the package looks for `.js` and finds `.d.ts`. */
+async function nameBuiltFiles(folder: string): Promise<void> {
+  for (const name of await readdir(folder, { recursive: true })) {
+    if (!name.endsWith(".d.ts")) continue;
+    const text = await readFile(join(folder, name), "utf8");
+    const built = text.replace(/((?:from|import) ?\(?")(\.{1,2}\/[^"]+)\.ts"/g, '$1$2.js"');
+    await writeFile(join(folder, name), built);
+  }
+}
+
+/** Says what would trouble those who install the package. */
+async function checkPackage(): Promise<void> {
+  const { messages } = await publint({ pkgDir: root, strict: true });
+  const manifest = JSON.parse(await readFile(join(root, "package.json"), "utf8"));
+  for (const message of messages) console.error(`build: ${formatMessage(message, manifest)}`);
+  if (messages.some(({ type }) => type === "error")) process.exit(1);
 }
