@@ -77,7 +77,7 @@ export async function openShell(backend: ShellBackend, options: OpenShellOptions
   let taken: Takeover | undefined;
   let cameBack = !resume;
   const stray: Buffer[] = [];
-  const introduced = Promise.withResolvers<void>();
+  const introduced = Promise.withResolvers<ShellFacts>();
   const ready = Promise.withResolvers<void>();
   const synced = Promise.withResolvers<Takeover>();
   const pokes = new Map<string, (state: { ours: boolean; last: number }) => void>();
@@ -109,7 +109,7 @@ export async function openShell(backend: ShellBackend, options: OpenShellOptions
       }
       case "done": {
         const [number = 0, files = 0] = readNumbers(rest, 2);
-        if (number === 0) return introduced.resolve();
+        if (number === 0) return onIntroduced();
         if (running?.number !== number) return;
         running.announcedFiles = files;
         return running.progress();
@@ -127,6 +127,11 @@ export async function openShell(backend: ShellBackend, options: OpenShellOptions
       default:
         throw malformed(words);
     }
+  };
+  const onIntroduced = () => {
+    if (facts !== undefined) introduced.resolve(facts);
+    // After a takeover it may be the end of what a predecessor asked for, or torn: it is asked again.
+    else if (!resume) throw unreadableFacts();
   };
   const onSync = (rest: readonly string[]) => {
     if (rest.length === 1) return; // stderr's copy
@@ -192,17 +197,7 @@ export async function openShell(backend: ShellBackend, options: OpenShellOptions
   } finally {
     signal.removeEventListener("abort", onAbort);
   }
-  if (facts === undefined) throw await unreadableFacts();
-  const typist = createTypist(facts);
-
-  async function unreadableFacts(): Promise<BerthError> {
-    await wire[Symbol.asyncDispose]();
-    return new BerthError("SHELL_PROTOCOL", {
-      message: "The job's shell said nothing readable about itself.",
-      remedy:
-        "Something else writes to the container's standard error; stop it, or use another image.",
-    });
-  }
+  const typist = createTypist(await introduced.promise);
 
   /** Asks until it answers: a predecessor's torn line may first have to be ended, or filled up. */
   async function takeOver(): Promise<void> {
@@ -213,7 +208,7 @@ export async function openShell(backend: ShellBackend, options: OpenShellOptions
       const silent = new Promise<false>((resolve) => {
         patience.addEventListener("abort", () => resolve(false), { once: true });
       });
-      if ((await wire.untilLost(Promise.race([answered, silent]))) && facts !== undefined) {
+      if (await wire.untilLost(Promise.race([answered, silent]))) {
         const { last } = await synced.promise;
         if (last < lastStored || last > lastStored + 1) throw otherHistory(last, lastStored);
         return;
@@ -328,7 +323,7 @@ export async function openShell(backend: ShellBackend, options: OpenShellOptions
   }
 
   return {
-    facts,
+    facts: await introduced.promise,
     run,
     lost: wire.lost,
     get replaying() {
@@ -390,6 +385,14 @@ function resultOf(current: Running, end: Ended, notes: Json | undefined): Comman
 
 function isReason(why: string): why is keyof typeof REASONS {
   return Object.hasOwn(REASONS, why);
+}
+
+function unreadableFacts(): BerthError {
+  return new BerthError("SHELL_PROTOCOL", {
+    message: "The job's shell said nothing readable about itself.",
+    remedy:
+      "Something else writes to the container's standard error; stop it, or use another image.",
+  });
 }
 
 function stepperGone(status: string, number: number | undefined): BerthError {

@@ -44,6 +44,8 @@ export const LINE_END = "\x1f";
  * - bash and dash print "Killed" and the like about a child on their own stderr, so the stepper's is /dev/null.
  * - Variables are set in the step's subshell only: a value of 128 kB in the stepper's environment would keep it from
  *   starting anything else.
+ * - A shell that has run the last line of a file looks once more for its end. The text of commands goes to two files in turn, or that look
+ *   could find, and run, what has just been loaded for the next command.
  * - LC_ALL=C makes lengths bytes in bash; a step gets the container's own value back.
  */
 const PREAMBLE = `b_nonce=$1
@@ -101,7 +103,14 @@ b_facts="\${b_facts}env
 b_find env; b_env=$b_found
 b_find setsid; b_setsid=$b_found
 b_take() { dd bs="$1" count=1 iflag=fullblock 2>/dev/null; }
-[ "$(printf 'xy' | b_take 2)" = xy ] || b_take() { head -c "$1"; }
+[ "$(printf 'xy' | LC_ALL=C dd bs=2 count=1 iflag=fullblock 2>"$b_dir/dd")" = xy ] || b_take() { head -c "$1"; }
+b_copied() {
+  b_size=
+  { read -r b_size && read -r b_size && read -r b_size b_rest; } <"$b_dir/dd"
+  case $b_size in ''|*[!0-9]*) return 1 ;; esac
+}
+b_counts=
+b_copied && b_counts=1
 b_introduce() {
   b_size=$(wc -c <"/proc/$$/environ") || b_size=0
   b_size=$((b_size))
@@ -185,7 +194,7 @@ b_control() {
       b_ours "$1" && [ "$2" = $((b_last + 1)) ] || continue
       b_last=$2 b_hash=$3
       if [ "$b_torn" = "$2" ]; then printf 'b_refuse %s\\n' "$2"
-      else printf '. "$b_dir/0"\\n'; fi ;;
+      else printf '. "$b_dir/%s"\\n' $((b_last % 2)); fi ;;
     signal) b_ours "$1" && b_signal "$2" "$3" ;;
     resend) b_ours "$1" && [ "$2" = $b_last ] && printf 'b_resend %s\\n' "$2" ;;
     poke)
@@ -236,17 +245,16 @@ b_resend() {
     [ -f "$b_p" ] && [ -s "$b_p" ] || continue
     b_count=$((b_count + 1))
     b_note "block $1 $b_i"
-    LC_ALL=C dd bs=$((b_limit + 1)) count=1 if="$b_p" 2>"$b_dir/dd" >&4
-    { read -r b_size && read -r b_size && read -r b_size b_rest; } <"$b_dir/dd"
-    case $b_size in ''|*[!0-9]*) b_size=-1 ;; esac
-    b_sent=$b_size
-    if [ $b_size -lt 0 ] || [ $b_size -gt $b_limit ]; then
+    if [ $b_counts ]; then
+      LC_ALL=C dd bs=$((b_limit + 1)) count=1 if="$b_p" 2>"$b_dir/dd" >&4
+      b_copied || b_size=0
+      b_sent=$b_size
+      if [ $b_size -gt $b_limit ]; then b_size=$(wc -c <"$b_p"); b_size=$((b_size)); fi
+    else
       b_size=$(wc -c <"$b_p")
-      b_size=$((b_size))
-      if [ $b_sent -lt 0 ]; then
-        b_sent=$b_size
-        [ $b_sent -le $b_limit ] || b_sent=$((b_limit + 1))
-      fi
+      b_size=$((b_size)) b_sent=$((b_size))
+      [ $b_sent -le $b_limit ] || b_sent=$((b_limit + 1))
+      head -c $b_sent "$b_p" >&4
     fi
     b_note "block-end $1 $b_i $b_size $b_sent"
   done

@@ -10,6 +10,9 @@ const BESIDE_BYTES = 16_384;
 /** Collected files are removed this many at a time, since each time costs a process. */
 const REMOVE_TOGETHER = 40;
 
+/** The text of one command must not overwrite that of the one before it; see the preamble. */
+const TEXT_SLOTS = 2;
+
 /** A command as lines of shell text, and the long values that these refer to by their slot. */
 export type TypedCommand = {
   readonly lines: readonly string[];
@@ -39,7 +42,11 @@ export function createTypist(facts: Pick<ShellFacts, "env">): Typist {
   const type = (number: number, command: Command): TypedCommand => {
     const lines: string[] = [];
     const beside: { slot: number; bytes: Buffer }[] = [];
-    const putBeside = (bytes: Buffer) => beside.push({ slot: beside.length + 1, bytes });
+    const putBeside = (bytes: Buffer): number => {
+      const slot = TEXT_SLOTS + beside.length;
+      beside.push({ slot, bytes });
+      return slot;
+    };
 
     const known = (value: string): string => {
       if (value.length > 12) {
@@ -147,7 +154,7 @@ export function commandBytes(
   if (beside.length === 0 && inline.length <= INLINE_BYTES && !/[\n\x1f]/.test(inline)) {
     return Buffer.from(`\ngo ${epoch} ${number} ${hash} ${inline}${LINE_END}\n`, "latin1");
   }
-  const loads = [{ slot: 0, bytes: Buffer.from(`${lines.join("\n")}\n`, "latin1") }, ...beside];
+  const loads = [{ slot: number % TEXT_SLOTS, bytes: Buffer.from(`${lines.join("\n")}\n`, "latin1") }, ...beside];
   return Buffer.concat([
     ...loads.flatMap(({ slot, bytes }) => loadBytes({ epoch, number, slot }, bytes)),
     Buffer.from(`\nrun ${epoch} ${number} ${hash} ${LINE_END}\n`),
