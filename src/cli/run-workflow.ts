@@ -1,7 +1,7 @@
 import { type ExecuteJobDeps, executeJob, type JobResult } from "../../runner/job/execute-job.ts";
 import type { Conclusion, JobDescription } from "../../runner/job/job-description.ts";
 import type { JobEvent } from "../../runner/job/job-event.ts";
-import { type RunSlots, runPlan } from "../../runner/workflow/run-plan.ts";
+import { type RunResult, type RunSlots, runPlan } from "../../runner/workflow/run-plan.ts";
 import type { Workflow } from "../../runner/workflow/workflow.ts";
 import { nextRunNumber } from "../store/run-number.ts";
 import { refuseLabels } from "./choose-image.ts";
@@ -25,14 +25,16 @@ export type PreparedRun = {
 /** Gives a run its identity. */
 export async function prepareRun(
   start: NarrowedStart,
-  {
-    request,
-    facts,
-    stateFolder,
-  }: { request: RunRequest; facts: RepositoryFacts; stateFolder: string },
+  options: {
+    readonly request: RunRequest;
+    readonly facts: RepositoryFacts;
+    readonly stateFolder: string;
+    /** A new one when left out. */
+    readonly runId?: string | undefined;
+  },
 ): Promise<PreparedRun> {
+  const { request, facts, stateFolder, runId: id = newRunId() } = options;
   const { workflow } = start;
-  const id = newRunId();
   const key = `${facts.repository} ${facts.root} ${workflow.file}`;
   const runNumber = await nextRunNumber(stateFolder, key);
   const github = contextOf(start, { id, runNumber }, { request, facts });
@@ -71,6 +73,8 @@ function newRunId(): string {
 export type RunWorkflowOptions = {
   readonly slots: RunSlots;
   readonly openPlace: ExecuteJobDeps["openPlace"];
+  /** Keeps the jobs of several runs apart that were given the same id. */
+  readonly jobSuffix?: string;
   show(event: RunEvent): void;
   /** Heard before the job's place goes. */
   onJobEnd(job: JobDescription, conclusion: Conclusion): void;
@@ -85,7 +89,7 @@ export type RunWorkflowOptions = {
 export async function runWorkflow(
   { id, workflow, start, github, request }: PreparedRun,
   options: RunWorkflowOptions,
-): Promise<Conclusion> {
+): Promise<RunResult> {
   const { slots, show, signals } = options;
   const begin = performance.now();
   const tell = (event: Told) => show({ ...event, run: id, at: new Date().toISOString() });
@@ -99,7 +103,7 @@ export async function runWorkflow(
     sha: String(github.sha),
   });
   try {
-    const { conclusion } = await runPlan(
+    const result = await runPlan(
       workflow,
       {
         runId: id,
@@ -112,16 +116,21 @@ export async function runWorkflow(
         matrixFilter: request.matrixFilter,
         slots,
         report: tell,
-        runLeg: (job, signal) => runJob(job, { ...options, tell, request }, signal),
+        runLeg: (job, signal) =>
+          runJob(withSuffix(job, options.jobSuffix), { ...options, tell, request }, signal),
       },
       signals.cancel,
     );
-    finish(conclusion);
-    return conclusion;
+    finish(result.conclusion);
+    return result;
   } catch (error) {
     finish(signals.cancel.aborted ? "cancelled" : "failure");
     throw error;
   }
+}
+
+function withSuffix(job: JobDescription, suffix: string | undefined): JobDescription {
+  return suffix === undefined ? job : { ...job, id: `${job.id}.${suffix}` };
 }
 
 /** `Omit` on a union keeps only what all its members share; this keeps the members apart. */

@@ -1,7 +1,6 @@
-import type { Conclusion } from "../../runner/job/job-description.ts";
 import { findUnsupported, notSupportedYet } from "../../runner/workflow/find-unsupported.ts";
 import { listPlan } from "../../runner/workflow/plan.ts";
-import { createRunSlots } from "../../runner/workflow/run-plan.ts";
+import { createRunSlots, type RunResult } from "../../runner/workflow/run-plan.ts";
 import { selectJobs } from "../../runner/workflow/select-jobs.ts";
 import { chooseImage, type ImageMap } from "./choose-image.ts";
 import { createView } from "./create-view.ts";
@@ -103,7 +102,7 @@ async function runAll(
     signal: cancel,
   });
 
-  const ended: PromiseSettledResult<Conclusion>[] = [];
+  const ended: PromiseSettledResult<RunResult>[] = [];
   {
     await using view = createView(flags, io);
     using _hints = tellInterrupts(view, interrupts);
@@ -122,14 +121,16 @@ async function runAll(
 }
 
 function exitCodeOfRuns(
-  ended: readonly PromiseSettledResult<Conclusion>[],
+  ended: readonly PromiseSettledResult<RunResult>[],
   cancel: AbortSignal,
 ): number {
   if (cancel.aborted) return INTERRUPTED;
   const broken = ended.find((one) => one.status === "rejected");
   if (broken !== undefined) throw broken.reason;
   const isWell = ended.every(
-    (one) => one.status === "fulfilled" && (one.value === "success" || one.value === "skipped"),
+    (one) =>
+      one.status === "fulfilled" &&
+      (one.value.conclusion === "success" || one.value.conclusion === "skipped"),
   );
   return isWell ? 0 : 1;
 }
