@@ -67,7 +67,8 @@ async function isNamed({ endpoint, env, home }: ConnectEngineOptions): Promise<b
 function cannotSetUp(notFound: BerthError, obstacle: string): BerthError {
   return new BerthError("ENGINE_NOT_FOUND", {
     message: `${notFound.message}\nBerth cannot set one up either: ${obstacle}.`,
-    remedy: notFound.remedy,
+    remedy:
+      "Install Docker, start it, and see that this user may open its socket; --backend local needs none.",
     cause: notFound,
   });
 }
