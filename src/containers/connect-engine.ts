@@ -3,6 +3,7 @@ import { join } from "node:path";
 import Docker from "dockerode";
 import { BerthError } from "../../runner/errors.ts";
 import { type ContextEndpoint, currentContext } from "./docker-context.ts";
+import { reasonOf, systemCodeOf } from "./engine-error.ts";
 
 /** A container engine that answered. */
 export type Engine = {
@@ -142,7 +143,7 @@ async function openEndpoint({ endpoint, certificates, verify }: Candidate): Prom
   }
 
   const url = URL.parse(/^[a-z]+:\/\//.test(endpoint) ? endpoint : `tcp://${endpoint}`);
-  if (url === null) throw new Error("it is not an address of an engine");
+  if (url === null || url.hostname === "") throw new Error("it is not an address of an engine");
   if (!["tcp:", "http:", "https:"].includes(url.protocol)) {
     throw new Error(`Berth does not speak ${url.protocol}// to an engine; use unix:// or tcp://`);
   }
@@ -172,8 +173,7 @@ async function readCertificates(
     });
     return { ...(ca && { ca }), cert, key };
   } catch (cause) {
-    const isMissing = cause instanceof Error && "code" in cause && cause.code === "ENOENT";
-    if (isMissing && !verify) return undefined;
+    if (systemCodeOf(cause) === "ENOENT" && !verify) return undefined;
     throw new Error(`its certificates in ${folder} cannot be read`, { cause });
   }
 }
@@ -194,11 +194,11 @@ async function answerOf(
 }
 
 function whySilent(error: unknown): string {
-  const code = error instanceof Error && "code" in error ? error.code : undefined;
-  switch (code) {
+  switch (systemCodeOf(error)) {
     case "ENOENT":
       return "there is no such socket";
     case "ECONNREFUSED":
+    case "ENOTSOCK":
       return "nobody listens there";
     case "EACCES":
     case "EPERM":
@@ -206,7 +206,7 @@ function whySilent(error: unknown): string {
     case "ENOTFOUND":
       return "there is no host of that name";
     default:
-      return error instanceof Error ? error.message.trim() || error.name : String(error);
+      return reasonOf(error);
   }
 }
 

@@ -114,6 +114,7 @@ export function createRequest(wish: ContainerWish, frame: ContainerFrame): Creat
   const { options } = wish;
   const [attachment] = networksOf(wish, frame);
   const taken = new Set(wish.mounts.map(({ Target }) => Target.replace(/\/+$/, "")));
+  for (const path of taken) if (isBerths(path)) throw placeTaken(path);
   const { Entrypoint: _, ...config } = options.config;
   const exposed = [
     ...options.exposedPorts,
@@ -157,6 +158,18 @@ export function createRequest(wish: ContainerWish, frame: ContainerFrame): Creat
       }),
     },
   };
+}
+
+/** The tool cache may be the author's own volume, kept from job to job; the other places are fresh for every job. */
+function isBerths(path: string): boolean {
+  return ["/__w", "/__e", "/github"].includes(path);
+}
+
+function placeTaken(path: string): BerthError {
+  return new BerthError("CONTAINER_OPTION", {
+    message: `A volume of the container wants the place ${path}, which Berth makes for every job.`,
+    remedy: `Mount it elsewhere; a folder below ${path} is fine.`,
+  });
 }
 
 type Attachment = ContainerOptions["networks"][number];

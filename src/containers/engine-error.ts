@@ -141,14 +141,25 @@ export function engineError(cause: unknown, doing: string): BerthError {
 
 /** The HTTP status of the engine's answer; `undefined` when there was none. */
 export function statusOf(error: unknown): number | undefined {
-  if (!(error instanceof Error) || !("statusCode" in error)) return undefined;
-  return typeof error.statusCode === "number" ? error.statusCode : undefined;
+  const status = fieldOf(error, "statusCode");
+  return typeof status === "number" ? status : undefined;
+}
+
+/** The system's code, such as `ECONNREFUSED`, of an answer that never came. */
+export function systemCodeOf(error: unknown): string | undefined {
+  const code = fieldOf(error, "code");
+  return typeof code === "string" ? code : undefined;
 }
 
 /** The engine's own words, without what dockerode puts around them. */
 export function reasonOf(error: unknown): string {
-  const text = error instanceof Error ? error.message || error.name : String(error);
-  const json = error instanceof Error && "json" in error ? error.json : undefined;
-  if (typeof json === "object" && json !== null && "message" in json) return String(json.message);
+  const said = fieldOf(fieldOf(error, "json"), "message");
+  if (typeof said === "string") return said.trim();
+  const text = String(fieldOf(error, "message") || error);
   return text.replace(/^\(HTTP code \d+\) [^-]* - /, "").trim();
+}
+
+function fieldOf(value: unknown, name: string): unknown {
+  if (typeof value !== "object" || value === null) return undefined;
+  return name in value ? Reflect.get(value, name) : undefined;
 }

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type Docker from "dockerode";
 import { z } from "zod";
 import { BerthError } from "../../runner/errors.ts";
-import { engineError, reasonOf, statusOf } from "./engine-error.ts";
+import { engineError, reasonOf, statusOf, systemCodeOf } from "./engine-error.ts";
 import { type ImageReference, readImageReference } from "./image-reference.ts";
 import type { Labels } from "./labels.ts";
 import { authConfig, type RegistryCredentials, storedCredentials } from "./registry-credentials.ts";
@@ -149,10 +149,9 @@ async function pullImage(
 }
 
 function isEngineGone(error: unknown): boolean {
+  const code = systemCodeOf(error);
   return (
-    error instanceof Error &&
-    "code" in error &&
-    ["ECONNREFUSED", "ENOENT", "EACCES", "ECONNRESET", "EPIPE"].includes(String(error.code))
+    code !== undefined && ["ECONNREFUSED", "ENOENT", "EACCES", "ECONNRESET", "EPIPE"].includes(code)
   );
 }
 

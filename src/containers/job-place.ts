@@ -1,4 +1,5 @@
 import type Docker from "dockerode";
+import { BerthError } from "../../runner/errors.ts";
 import type { ContainerSpec, JobPlaceRequest } from "../../runner/job/container-spec.ts";
 import { type ContainerPlace, containerPlace } from "./container-place.ts";
 import {
@@ -12,7 +13,7 @@ import {
 } from "./container-request.ts";
 import { attachContainer } from "./container-shell.ts";
 import { resolveUser, type UserIds } from "./container-user.ts";
-import { engineError } from "./engine-error.ts";
+import { engineError, statusOf } from "./engine-error.ts";
 import { ensureImage, type ImageFacts } from "./images.ts";
 import { folderArchive, JOB_VOLUMES, jobFolders } from "./job-folders.ts";
 import { jobLabels, type Labels } from "./labels.ts";
@@ -113,6 +114,7 @@ async function makePlace(
   const workspace = `/__w/${request.repository}/${request.repository}`;
   const home = request.container === undefined ? undefined : "/github/home";
   const frame = containerFrame(plan, workspace, home);
+  const creation = createRequest(withGpus(wish, options.gpus), frame);
   await using undo = new AsyncDisposableStack();
 
   // Side by side: the engine looks for the network only when the container starts. Neither takes the signal, since a request that
@@ -120,7 +122,7 @@ async function makePlace(
   const networkMade = needsOwnNetwork(wish)
     ? createNetwork(docker, frame.network, plan.labels)
     : Promise.resolve(undefined);
-  const containerMade = docker.createContainer(createRequest(withGpus(wish, options.gpus), frame));
+  const containerMade = docker.createContainer(creation);
   undo.defer(() => removeMade("network", networkMade, docker, options));
   undo.defer(() => removeMade("container", containerMade, docker, options));
   const container = await settled(containerMade, networkMade);
@@ -129,6 +131,7 @@ async function makePlace(
 
   const connection = await settled(
     attachContainer(docker, container.id, signal),
+    needShell(container),
     makeFolders(container, wish, plan),
     joinNetworks(docker, container.id, networksOf(wish, frame).slice(1)),
   );
@@ -224,6 +227,20 @@ async function removeMade(
   if (object === undefined) return;
   const remove = kind === "container" ? removeContainer : removeNetwork;
   await remove(docker, object.id).catch((cause) => onLeak({ kind, id: object.id, cause }));
+}
+
+/** Asked beforehand: with an init process the container starts, and ends at once, with the reason among its output. */
+async function needShell(container: Docker.Container): Promise<void> {
+  try {
+    await container.infoArchive({ path: "/bin/sh" });
+  } catch (cause) {
+    if (statusOf(cause) !== 404) throw cause;
+    throw new BerthError("IMAGE_UNUSABLE", {
+      message: "The image has no /bin/sh, so no step can be run in it.",
+      remedy: 'Use an image with a shell; images made from scratch or "distroless" ones have none.',
+      cause,
+    });
+  }
 }
 
 /** Gives the job's user the folders of its volumes, in one archive where the engine lets us write to the whole container. */

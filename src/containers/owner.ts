@@ -1,5 +1,6 @@
 import { readFileSync, readlinkSync } from "node:fs";
 import { hostname } from "node:os";
+import { systemCodeOf } from "./engine-error.ts";
 
 /**
  * This process, as the label `io.berth.owner` has it: `<hostname>:<pid>:<start time>`. The start time carries the boot and the pid
@@ -51,6 +52,6 @@ function isRunning(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    return error instanceof Error && "code" in error && error.code === "EPERM";
+    return systemCodeOf(error) === "EPERM";
   }
 }
