@@ -14,9 +14,19 @@ const LOG_LEVELS = ["error", "warn", "info", "debug"] as const;
 /** How long what is still open may keep an otherwise finished process. */
 const LINGER_MS = 1000;
 
+/** As `engines` of package.json says; npm only warns of an older one. */
+const OLDEST_NODE = 24;
+
 await main(process.argv);
 
 async function main(argv: readonly string[]): Promise<void> {
+  const [major = ""] = process.versions.node.split(".");
+  if (Number(major) < OLDEST_NODE) {
+    process.stderr.write(
+      `berth: needs Node ${OLDEST_NODE} or later, and this is ${process.version}.\n`,
+    );
+    process.exit(2);
+  }
   const interrupts = listenForInterrupts();
   const logLevel = logLevelOf(argv);
   // `berth run --list | head`: a reader that has seen enough is no error.
