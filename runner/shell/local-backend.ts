@@ -91,6 +91,7 @@ export function localBackend(options: LocalBackendOptions): LocalBackend {
     },
     async [Symbol.asyncDispose]() {
       const path = await folder;
+      await endQuietly(path, nonce);
       await killMarked(nonce);
       for (const connection of connections) await connection[Symbol.asyncDispose]();
       await rm(path, { recursive: true, force: true });
@@ -178,6 +179,22 @@ async function startOfTail(path: string, lines: number): Promise<number> {
   return 0;
 }
 
+/** Ends a shell that runs no command: its processes then go in order, each collected by the one that started it. */
+async function endQuietly(folder: string, nonce: string): Promise<void> {
+  const control = await readFile(`/dev/shm/.berth-${nonce}/control`, "utf8").catch(() => "");
+  if (!/^\d+\n$/.test(control)) return;
+  kill(Number(control));
+  for (let tries = 0; tries < 20 && !hasEnded(folder); tries++) await sleep(5);
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // It ended in between.
+  }
+}
+
 /** Kills every process that has the mark of this shell in its environment, until there is none left. */
 async function killMarked(nonce: string): Promise<void> {
   const mark = `${MARK}=${nonce}\0`;
@@ -187,11 +204,7 @@ async function killMarked(nonce: string): Promise<void> {
       const environment = await readFile(`/proc/${pid}/environ`, "latin1").catch(() => "");
       if (!environment.includes(mark)) continue;
       found = true;
-      try {
-        process.kill(Number(pid), "SIGKILL");
-      } catch {
-        // It ended in between.
-      }
+      kill(Number(pid));
     }
     if (found) await sleep(5);
   }

@@ -1,10 +1,10 @@
 import { randomBytes } from "node:crypto";
 import { BerthError } from "../errors.ts";
-import type { Json } from "../expressions/template.ts";
 import { readOutputSince } from "./come-back.ts";
 import { readFacts } from "./facts.ts";
-import { type Block, malformed, readNumbers } from "./frames.ts";
+import { malformed, readNumbers } from "./frames.ts";
 import { CHUNK_BYTES, LINE_END } from "./preamble.ts";
+import { filesCame, type RunningCommand, resultOf, startListening } from "./running-command.ts";
 import type {
   Checkpoint,
   Command,
@@ -30,21 +30,6 @@ export type OpenShellOptions = {
   readonly signal: AbortSignal;
 };
 
-/** What waits for the shell's answers while one command runs. */
-type Running = {
-  readonly number: number;
-  readonly collect: NonNullable<Command["collect"]>;
-  readonly onOutput: (chunk: Buffer) => void;
-  readonly files: Map<number, Block>;
-  readonly begun: PromiseWithResolvers<void>;
-  readonly ended: PromiseWithResolvers<Ended>;
-  /** Called when something came that may complete the files. */
-  progress: () => void;
-  end: Ended | undefined;
-  announcedFiles: number | undefined;
-};
-type Ended = { readonly code: number; readonly why: string; readonly files: number };
-
 /** What a shell says of itself when a new client takes over. */
 type Takeover = { epoch: number; last: number; hash: string };
 
@@ -56,7 +41,6 @@ const BEGIN_PATIENCE_MS = 5000;
 const FILES_PATIENCE_MS = 3000;
 const FILES_TRIES = 5;
 const SYNC_PATIENCE_MS = [200, 1000, 2000, 4000, 8000, 16_000, 30_000] as const;
-const REASONS = { "no-program": true, "no-directory": true, "no-write": true } as const;
 
 /**
  * Opens the shell behind a backend: starts it, or with `resume` takes it over from the process that had it.
@@ -70,7 +54,7 @@ export async function openShell(backend: ShellBackend, options: OpenShellOptions
   const lastStored = Math.max(0, ...stored.keys());
   const token = randomBytes(8).toString("hex");
 
-  let running: Running | undefined;
+  let running: RunningCommand | undefined;
   let next = 1;
   let epoch = 1;
   let facts: ShellFacts | undefined;
@@ -290,7 +274,7 @@ export async function openShell(backend: ShellBackend, options: OpenShellOptions
     return result;
   }
 
-  function watchBegin(current: Running, bytes: Buffer, finished: AbortSignal): void {
+  function watchBegin(current: RunningCommand, bytes: Buffer, finished: AbortSignal): void {
     let begun = false;
     void current.begun.promise.then(() => {
       begun = true;
@@ -307,14 +291,15 @@ export async function openShell(backend: ShellBackend, options: OpenShellOptions
     finished.addEventListener("abort", () => clearInterval(timer), { once: true });
   }
 
-  async function receiveFiles(current: Running, patienceMs: number): Promise<void> {
-    for (let tries = 0; tries < FILES_TRIES; tries++) {
-      if (await filesCame(current, patienceMs)) return;
+  async function receiveFiles(current: RunningCommand, patienceMs: number): Promise<void> {
+    for (let tries = 0; tries <= FILES_TRIES; tries++) {
+      if (await filesCame(current, patienceMs, wire.lost)) return;
+      wire.lost.throwIfAborted();
+      if (tries === FILES_TRIES) break;
       current.announcedFiles = undefined;
       wire.type(`\nresend ${epoch} ${current.number} ${LINE_END}\n`);
       patienceMs = FILES_PATIENCE_MS;
     }
-    if (await filesCame(current, patienceMs)) return;
     throw new BerthError("SHELL_PROTOCOL", {
       message: "The files that the command left for Berth could not be read.",
       remedy:
@@ -331,60 +316,6 @@ export async function openShell(backend: ShellBackend, options: OpenShellOptions
     },
     [Symbol.asyncDispose]: () => wire[Symbol.asyncDispose](),
   };
-}
-
-/** True when all are here, false when the shell has sent what it has and it was not all, or nothing for a while. */
-function filesCame(current: Running, patienceMs: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const look = () => {
-      const { announcedFiles, files } = current;
-      if (announcedFiles !== undefined) settle(files.size >= announcedFiles);
-      else timer.refresh();
-    };
-    const settle = (complete: boolean) => {
-      clearTimeout(timer);
-      current.progress = () => {};
-      resolve(complete);
-    };
-    const timer = setTimeout(() => settle(false), patienceMs);
-    current.progress = look;
-    look();
-  });
-}
-
-function startListening(number: number, command: Command, options: RunOptions): Running {
-  return {
-    number,
-    collect: command.collect ?? [],
-    onOutput: options.onOutput,
-    files: new Map(),
-    begun: Promise.withResolvers(),
-    ended: Promise.withResolvers(),
-    progress: () => {},
-    end: undefined,
-    announcedFiles: undefined,
-  };
-}
-
-function resultOf(current: Running, end: Ended, notes: Json | undefined): CommandResult {
-  const files = current.collect.flatMap(({ path, limitBytes }, index) => {
-    const file = current.files.get(index + 1);
-    if (file === undefined) return [];
-    const content = file.content.subarray(0, limitBytes);
-    const sizeBytes = Math.max(file.sizeBytes, content.length);
-    return [[path, { content, sizeBytes, truncated: content.length < sizeBytes }] as const];
-  });
-  return {
-    started: end.why === "ok",
-    ...(isReason(end.why) && { reason: end.why }),
-    exitCode: end.code,
-    files: Object.fromEntries(files),
-    ...(notes !== undefined && { notes }),
-  };
-}
-
-function isReason(why: string): why is keyof typeof REASONS {
-  return Object.hasOwn(REASONS, why);
 }
 
 function unreadableFacts(): BerthError {

@@ -154,7 +154,10 @@ export function commandBytes(
   if (beside.length === 0 && inline.length <= INLINE_BYTES && !/[\n\x1f]/.test(inline)) {
     return Buffer.from(`\ngo ${epoch} ${number} ${hash} ${inline}${LINE_END}\n`, "latin1");
   }
-  const loads = [{ slot: number % TEXT_SLOTS, bytes: Buffer.from(`${lines.join("\n")}\n`, "latin1") }, ...beside];
+  const loads = [
+    { slot: number % TEXT_SLOTS, bytes: Buffer.from(`${lines.join("\n")}\n`, "latin1") },
+    ...beside,
+  ];
   return Buffer.concat([
     ...loads.flatMap(({ slot, bytes }) => loadBytes({ epoch, number, slot }, bytes)),
     Buffer.from(`\nrun ${epoch} ${number} ${hash} ${LINE_END}\n`),

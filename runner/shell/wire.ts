@@ -72,7 +72,7 @@ export function createWire(
 
   return {
     type: (bytes) => {
-      connection.stdin.write(bytes);
+      if (!lost.signal.aborted) connection.stdin.write(bytes);
     },
     lost: lost.signal,
     lose,
