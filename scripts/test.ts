@@ -5,7 +5,9 @@
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
-import { join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
+import { findProgram } from "../src/hosts/find-program.ts";
+import { debianProgram } from "../test/src/containers/debian-program.ts";
 
 type JestResult = {
   readonly numPassedTests: number;
@@ -35,7 +37,7 @@ const jest = spawnSync(
     cwd: root,
     // jest prints the same JSON on stdout as well; people read stderr.
     stdio: ["inherit", "ignore", "inherit"],
-    env: { ...process.env, ...(isLong ? { BERTH_LONG: "1" } : {}) },
+    env: { ...process.env, PATH: await testPath(), ...(isLong ? { BERTH_LONG: "1" } : {}) },
   },
 );
 
@@ -51,5 +53,20 @@ function readResult(): JestResult {
     return JSON.parse(readFileSync(resultFile, "utf8")) as JestResult;
   } catch {
     return { numPassedTests: 0, numFailedTests: 1, numRuntimeErrorTestSuites: 0 };
+  }
+}
+
+/** The tests run shells of three kinds here; a bare machine lacks busybox, and none is installed for a test. */
+async function testPath(): Promise<string> {
+  const path = process.env.PATH ?? "";
+  if ((await findProgram("busybox")) !== undefined) return path;
+  try {
+    const busybox = await debianProgram("busybox-static", "bin/busybox");
+    return `${path}${delimiter}${dirname(busybox)}`;
+  } catch (error) {
+    console.error(
+      `test: there is no busybox here and none to be had, tests of it will fail: ${error}`,
+    );
+    return path;
   }
 }
