@@ -1,3 +1,4 @@
+import type { Readable } from "node:stream";
 import type Docker from "dockerode";
 import { BerthError } from "../../runner/errors.ts";
 import type { ContainerSpec, JobPlaceRequest } from "../../runner/job/container-spec.ts";
@@ -232,7 +233,8 @@ async function removeMade(
 /** Asked beforehand: with an init process the container starts, and ends at once, with the reason among its output. */
 async function needShell(container: Docker.Container): Promise<void> {
   try {
-    await container.infoArchive({ path: "/bin/sh" });
+    const answer: Readable = await container.infoArchive({ path: "/bin/sh" });
+    answer.resume(); // unread, it would hold its socket, and this process, for good
   } catch (cause) {
     if (statusOf(cause) !== 404) throw cause;
     throw new BerthError("IMAGE_UNUSABLE", {
