@@ -1,6 +1,6 @@
 import { thisOwner } from "./owner.ts";
 
-export const VERSION_LABEL = "io.berth.version";
+const VERSION_LABEL = "io.berth.version";
 export const KIND_LABEL = "io.berth.kind";
 export const JOB_LABEL = "io.berth.job";
 export const RUN_LABEL = "io.berth.run";

@@ -47,13 +47,14 @@ export function authConfig(
 export async function storedCredentials(
   registry: string,
   dockerConfigDir: string,
+  env: NodeJS.ProcessEnv = process.env,
 ): Promise<RegistryCredentials | undefined> {
   const config = await readConfig(join(dockerConfigDir, "config.json"));
   if (config === undefined) return undefined;
 
   const key = registry === "docker.io" ? HUB : registry;
   const helper = config.credHelpers?.[registry] ?? config.credHelpers?.[key] ?? config.credsStore;
-  const answer = helper === undefined ? undefined : await askHelper(helper, key);
+  const answer = helper === undefined ? undefined : await askHelper(helper, key, env);
   if (answer !== undefined) return answer;
 
   const entry = Object.entries(config.auths ?? {}).find(([name]) => registryOf(name) === registry);
@@ -84,9 +85,13 @@ function registryOf(key: string): string {
   return name === "index.docker.io" || name === "registry-1.docker.io" ? "docker.io" : name;
 }
 
-function askHelper(helper: string, server: string): Promise<RegistryCredentials | undefined> {
+function askHelper(
+  helper: string,
+  server: string,
+  env: NodeJS.ProcessEnv,
+): Promise<RegistryCredentials | undefined> {
   return new Promise((resolve) => {
-    const child = execFile(`docker-credential-${helper}`, ["get"], (error, stdout) => {
+    const child = execFile(`docker-credential-${helper}`, ["get"], { env }, (error, stdout) => {
       const answer = error === null ? parsed(stdout) : undefined;
       if (answer === undefined) resolve(undefined);
       else if (answer.Username !== "<token>") {
