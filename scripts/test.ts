@@ -28,10 +28,10 @@ const jest = spawnSync(
     "--experimental-vm-modules",
     "--disable-warning=ExperimentalWarning",
     "node_modules/jest/bin/jest.js",
+    // Takes every argument up to the next flag for one more pattern, so it cannot be the last.
+    ...(isLong ? [] : ["--testPathIgnorePatterns", "\\.long\\.test\\.ts$"]),
     ...["--json", "--outputFile", resultFile],
     ...["--maxWorkers", String(Math.max(2, availableParallelism() - 1))],
-    // With "=": the flag would take the arguments after it for more patterns.
-    ...(isLong ? [] : ["--testPathIgnorePatterns=\\.long\\.test\\.ts$"]),
     ...passedOn,
   ],
   {
