@@ -38,7 +38,12 @@ export async function openRunPlaces(options: RunPlacesOptions): Promise<RunPlace
       "The local backend isolates nothing: steps run on this machine, as you, without a container.",
     );
     const { env } = process;
-    return { open: (request, opening) => openLocalPlace(request, { ...opening, env }) };
+    const open: RunPlaces["open"] = (request, opening) => {
+      const { container, jobId } = request;
+      if (container) warn(`The local backend makes no container ${container.image} for ${jobId}.`);
+      return openLocalPlace(request, { ...opening, env });
+    };
+    return { open };
   }
   const { engine, jobImage, nodeVolume } = await prepareForRun(options);
   const open = containerPlaces({
