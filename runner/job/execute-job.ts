@@ -99,6 +99,10 @@ export async function executeJob(
   async function end(error: unknown, step: StepReport, place?: JobPlace): Promise<JobEnd> {
     if (error instanceof JobEnd) return error;
     life.isReplaying = () => false;
+    if (journal && place && !isSuperseded(error) && !place.shell.lost.aborted) {
+      const doubt = await place.shell.confirm().catch((cause: unknown) => cause);
+      if (isSuperseded(doubt)) return end(doubt, step, place);
+    }
     const isCancelled = cancellation.reason !== undefined || signal.aborted || kill?.aborted;
     const conclusion = isCancelled ? "cancelled" : "failure";
     if (isSuperseded(error)) {
@@ -123,15 +127,17 @@ export async function executeJob(
     life.isReplaying = () => place.shell.replaying;
     report.started(place);
     const shared = { job, place, state, report, masker, cancellation };
-    const running: RunningJob = {
-      ...(await setUpJob(plan, shared, setUp)),
-      end: (error, step) => end(error, step, place),
-    };
+    const endHere: RunningJob["end"] = (error, step) => end(error, step, place);
+    const ready = await setUpJob(plan, shared, setUp).catch(async (error: unknown) => {
+      throw await endHere(error, setUp);
+    });
+    const running: RunningJob = { ...ready, end: endHere };
 
     cancellation.setDeadline((isComingBack ? startedAt : Date.now()) + job.timeoutMinutes * 60_000);
     cancellation.settle();
     for (const step of job.steps) await runStep(step, running);
     const outputs = await completeJob(running);
+    if (journal) await place.shell.confirm();
     return report.finished({ conclusion: state.status, outputs });
   } catch (error) {
     const { conclusion, message, cause } = await end(error, setUp);

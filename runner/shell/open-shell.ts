@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { setTimeout as pause } from "node:timers/promises";
 import { BerthError } from "../errors.ts";
 import { readOutputSince } from "./come-back.ts";
 import { readFacts } from "./facts.ts";
@@ -38,6 +39,7 @@ const STRAY_BYTES = 1024 * 1024;
 const MAX_FACTS_BYTES = 2 * 1024 * 1024;
 /** A command whose begin is not heard for so long may have been torn on its way. */
 const BEGIN_PATIENCE_MS = 5000;
+const CONFIRM_PATIENCE_MS = 5000;
 const FILES_PATIENCE_MS = 3000;
 const FILES_TRIES = 5;
 const SYNC_PATIENCE_MS = [200, 1000, 2000, 4000, 8000, 16_000, 30_000] as const;
@@ -310,6 +312,17 @@ export async function openShell(backend: ShellBackend, options: OpenShellOptions
   return {
     facts: await introduced.promise,
     run,
+    async confirm() {
+      const patience = new AbortController();
+      const silent = pause(CONFIRM_PATIENCE_MS, { ours: true }, { signal: patience.signal });
+      silent.catch(() => {}); // given up once the answer is there
+      try {
+        const { ours } = await Promise.race([poke(), silent]);
+        if (!ours) throw superseded();
+      } finally {
+        patience.abort();
+      }
+    },
     lost: wire.lost,
     get replaying() {
       return next <= lastStored;

@@ -82,6 +82,13 @@ export type Shell = AsyncDisposable & {
    * `SHELL_SUPERSEDED` when a newer process has taken this shell over: stop, and remove nothing.
    */
   run(command: Command, options: RunOptions): Promise<CommandResult>;
+  /**
+   * Asks whether this shell is still ours; to be done before what it stands on is removed, since a process that was stopped for a while
+   * may have been replaced. A shell that does not answer within 5 s counts as ours.
+   *
+   * @throws {BerthError} `SHELL_SUPERSEDED`, `SHELL_LOST`
+   */
+  confirm(): Promise<void>;
   /** Aborted, with the reason, when the shell is lost. */
   readonly lost: AbortSignal;
   /**
