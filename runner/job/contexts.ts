@@ -80,7 +80,7 @@ export function isDebugging(job: JobDescription): boolean {
  * typed must be.
  */
 export function fileToken(job: JobDescription, number: number): string {
-  return createHash("sha256").update(`${job.id}\n${number}`).digest("hex").slice(0, 16);
+  return createHash("sha256").update(`${job.id}\n${number}`).digest("hex").slice(0, 8);
 }
 
 const ARCHITECTURES: { readonly [machine: string]: string } = {

@@ -8,7 +8,6 @@ import { readEnv } from "../steps/read-env.ts";
 import type { JobPlaceRequest } from "./container-spec.ts";
 import {
   eventFile,
-  fileToken,
   githubContext,
   isDebugging,
   jobContext,
@@ -82,7 +81,7 @@ export async function setUpJob(
     matchers: createMatcherRegistry(),
     isDebugging: isDebugging(job),
     inJobContainer: request.container !== undefined,
-    trackingId: `github_${fileToken(job, 0)}`,
+    trackingId: `github_${job.id}`,
     github: githubContext(job, place),
     runner: runnerContext(job, place),
     jobContext: jobContext(job, place),

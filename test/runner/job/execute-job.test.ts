@@ -26,7 +26,7 @@ describe("a job", () => {
     const lines = events.flatMap((event) => (event.type === "log" ? [event.line] : []));
     expect(lines).toEqual([
       "Current runner version: '1.2.3'",
-      "Runner name: 'berth-job-1'",
+      `Runner name: 'berth-${job.id}'`,
       "Runner group name: 'Default'",
       expect.stringMatching(/^Machine name: '.+'$/),
       "##[group]GITHUB_TOKEN Permissions",

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import type { Template } from "../../../runner/expressions/template.ts";
 import {
   type ExecuteJobDeps,
@@ -20,7 +21,8 @@ export function aJob(
   job: Partial<JobDescription> = {},
 ): JobDescription {
   return {
-    id: "job-1",
+    // Its processes are found by it, and other tests run beside this one.
+    id: `job-${randomUUID()}`,
     runId: "run-1",
     job: "promise",
     name: "promise",
