@@ -1,0 +1,105 @@
+import { randomBytes } from "node:crypto";
+import { performance } from "node:perf_hooks";
+import type { Duplex } from "node:stream";
+import { buffer } from "node:stream/consumers";
+import type Docker from "dockerode";
+
+/** A container that idles, for measuring what the engine costs without Berth. Disposing of it removes it. */
+export async function idleContainer(docker: Docker, image: string) {
+  const container = await docker.createContainer({
+    Image: image,
+    Entrypoint: ["/bin/sh", "-c"],
+    Cmd: ["trap 'exit 0' TERM; while :; do sleep 3600 & wait; done"],
+    HostConfig: { Init: true },
+  });
+  await container.start();
+  return {
+    container,
+    [Symbol.asyncDispose]: () => container.remove({ force: true, v: true }),
+  };
+}
+
+/** One `docker exec` as a runner does it for each step: create, start, read to the end, ask for the exit code. */
+export async function execMs(container: Docker.Container, script: string): Promise<number> {
+  const begun = performance.now();
+  const exec = await container.exec({
+    Cmd: ["sh", "-c", script],
+    AttachStdout: true,
+    AttachStderr: true,
+  });
+  await buffer(await exec.start({}));
+  const { ExitCode } = await exec.inspect();
+  if (ExitCode !== 0) throw new Error(`"${script}" ended with ${ExitCode}`);
+  return performance.now() - begun;
+}
+
+/** Network, three volumes, container, attach, start and a first byte: the engine calls of a job, made bare and side by side. */
+export async function bareJobMs(docker: Docker, image: string): Promise<number> {
+  const name = `berth-bench-${randomBytes(4).toString("hex")}`;
+  const begun = performance.now();
+  const [network, container] = await Promise.all([
+    docker.createNetwork({ Name: name, CheckDuplicate: true }),
+    docker.createContainer({
+      name,
+      Image: image,
+      Entrypoint: ["/bin/sh"],
+      Cmd: ["-c", "echo ready; cat"],
+      OpenStdin: true,
+      HostConfig: {
+        Init: true,
+        NetworkMode: name,
+        LogConfig: { Type: "local", Config: {} },
+        Mounts: ["/__w", "/__t", "/github"].map((Target) => ({
+          Type: "volume",
+          Source: "",
+          Target,
+        })),
+      },
+    }),
+  ]);
+  const stream = await container.attach({ stream: true, hijack: true, stdin: true, stdout: true });
+  const first = new Promise((resolve) => stream.once("data", resolve));
+  await container.start();
+  await first;
+  const ms = performance.now() - begun;
+  (stream as Duplex).destroy();
+  await container.remove({ force: true, v: true });
+  await network.remove();
+  return ms;
+}
+
+/** Megabytes a second that reach a client which only counts them, printed by `script` in a fresh container. */
+export async function bareAttach(docker: Docker, image: string, script: string): Promise<number> {
+  const container = await docker.createContainer({
+    Image: image,
+    Entrypoint: ["/bin/sh", "-c", script],
+    Cmd: [],
+    HostConfig: {
+      Init: true,
+      LogConfig: {
+        Type: "local",
+        Config: { "max-size": "256m", "max-file": "2", compress: "false" },
+      },
+    },
+  });
+  try {
+    const stream = await container.attach({
+      stream: true,
+      hijack: true,
+      stdout: true,
+      stderr: true,
+    });
+    let bytes = 0;
+    const ended = new Promise((resolve) => stream.once("end", resolve));
+    let begun = 0;
+    stream.on("data", (chunk: Buffer) => {
+      begun ||= performance.now();
+      bytes += chunk.length;
+    });
+    await container.start();
+    await ended;
+    return bytes / 1e6 / ((performance.now() - begun) / 1000);
+  } finally {
+    await container.remove({ force: true, v: true });
+  }
+}
