@@ -15,7 +15,9 @@ import { openShell } from "../runner/shell/open-shell.ts";
 import { shellArgv } from "../runner/shell/preamble.ts";
 import { connectEngine } from "../src/containers/connect-engine.ts";
 import { openJobPlace } from "../src/containers/job-place.ts";
+import { stateFolder } from "../src/store/state-folder.ts";
 import { bareAttach, bareJobMs, execMs, idleContainer } from "./bench/bare-engine.ts";
+import { pipelineSeconds } from "./bench/log-pipeline.ts";
 import { logSeconds, makeRepository, runAct, runBerth, workflowOf } from "./bench/run-workflow.ts";
 
 const { values: flags } = parseArgs({
@@ -33,7 +35,7 @@ const engine = await connectEngine({
   env: process.env,
   home: homedir(),
   uid: process.getuid?.() ?? 0,
-  stateDir: process.env.BERTH_STATE_DIR ?? "/var/lib/berth",
+  stateDir: stateFolder(process.env, process.getuid?.()),
 });
 const { docker } = engine;
 const image = jobImage();
@@ -92,22 +94,31 @@ note(
 const LINES = 1_500_000;
 const print = `yes 'a line of a log as they come, sixty-four characters in length..' | head -n ${LINES}`;
 using logging = makeRepository(workflowOf([print]));
-const secrets = Array.from({ length: 100 }, (_, n) => [
-  "--secret",
-  `S${n}=secret-value-number-${n}-${n * 7919}`,
-]).flat();
 const bareLog = await median(Math.min(rounds, 3), () => bareAttach(docker, image, print));
-const logOf = (view: string) =>
-  median(
-    Math.min(rounds, 3),
-    async () => (LINES * 68) / 1e6 / (await logSeconds(logging.folder, [view, ...secrets])),
-  );
+const logRounds = Math.min(rounds, 3);
+const megabytes = (LINES * 68) / 1e6;
+const masked = Object.fromEntries(
+  Array.from({ length: 100 }, (_, n) => [`S${n}`, `secret-value-number-${n}-${n * 7919}`]),
+);
+const pipeline = await median(
+  logRounds,
+  async () =>
+    megabytes / (await pipelineSeconds(engine, image, { script: print, secrets: masked })),
+);
 note("log, bare attach", bareLog, "MB/s");
-const [plain, json] = [await logOf("-v"), await logOf("--json")];
-note("log in plain lines, 100 secrets masked", plain, "MB/s");
-note("bare / plain lines", bareLog / plain, "×", 1 / 0.8);
-note("log as --json, 100 secrets masked", json, "MB/s");
-note("bare / --json", bareLog / json, "×");
+note("log through the runner, 100 secrets masked", pipeline, "MB/s");
+note("… bare / runner", bareLog / pipeline, "×", 1 / 0.8);
+for (const view of ["-v", "--json"]) {
+  const args = [
+    view,
+    ...Object.entries(masked).flatMap(([name, value]) => ["--secret", `${name}=${value}`]),
+  ];
+  const shown = await median(
+    logRounds,
+    async () => megabytes / (await logSeconds(logging.folder, args)),
+  );
+  note(`… and shown by berth run ${view}`, shown, "MB/s");
+}
 
 if (hasAct) {
   const [actMany, actFew] = [
