@@ -56,6 +56,7 @@ export async function runCommand(
 ): Promise<CommandResult> {
   const running = place.shell.run(command, {
     ...options,
+    kill: cancellation.tornDown,
     notes: (): Notes => ({
       cancelled: cancellation.reason ?? null,
       own: options.notes?.() ?? null,

@@ -69,7 +69,7 @@ export async function runStep(step: StepDescription, running: RunningJob): Promi
       const self = { running, id: step.id, log, env, github, scope, token, summary };
       const wantsToGoOn = () => holds(hashes.recall);
       return await untilStopped({ running, minutes, wantsToGoOn, log, stepName }, (stop) =>
-        step.kind === "run" ? runScript(step, { ...self, stop }) : refuseAction(step),
+        step.kind === "run" ? runScript(step, { ...self, stop }) : refuseAction(step.uses),
       );
     };
     const outcome = await run().catch((error: unknown) => failure(error, log));
