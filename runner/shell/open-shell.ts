@@ -35,6 +35,7 @@ export type OpenShellOptions = {
 type Takeover = { epoch: number; last: number; hash: string };
 
 const GRACE_MS = [7500, 2500] as const;
+/** Of what is printed between two commands, which the next one gets. */
 const STRAY_BYTES = 1024 * 1024;
 const MAX_FACTS_BYTES = 2 * 1024 * 1024;
 /** A command whose begin is not heard for so long may have been torn on its way. */
@@ -62,7 +63,8 @@ export async function openShell(backend: ShellBackend, options: OpenShellOptions
   let facts: ShellFacts | undefined;
   let taken: Takeover | undefined;
   let cameBack = !resume;
-  const stray: Buffer[] = [];
+  let stray: Buffer[] = [];
+  let strayBytes = 0;
   const introduced = Promise.withResolvers<ShellFacts>();
   const ready = Promise.withResolvers<void>();
   const synced = Promise.withResolvers<Takeover>();
@@ -71,8 +73,9 @@ export async function openShell(backend: ShellBackend, options: OpenShellOptions
   const onBytes = (bytes: Buffer) => {
     if (resume && taken === undefined) return; // in the log as well, and read from there
     if (running !== undefined && running.end === undefined) running.onOutput(bytes);
-    else if (stray.reduce((sum, { length }) => sum + length, bytes.length) <= STRAY_BYTES) {
-      stray.push(bytes);
+    else if (strayBytes + bytes.length <= STRAY_BYTES) {
+      stray.push(Buffer.from(bytes)); // a copy: a few bytes would keep the whole chunk that they came in
+      strayBytes += bytes.length;
     }
   };
   const onFrame = (words: readonly string[]) => {
@@ -239,7 +242,9 @@ export async function openShell(backend: ShellBackend, options: OpenShellOptions
     running = current;
     const finished = new AbortController();
     try {
-      for (const chunk of stray.splice(0)) current.onOutput(chunk);
+      for (const chunk of stray) current.onOutput(chunk);
+      stray = [];
+      strayBytes = 0;
       const typed = typist.type(number, command);
       const bytes = commandBytes({ epoch, number, hash: hash.slice(0, 16) }, typed);
       const late = !cameBack;

@@ -11,12 +11,12 @@ const READ_BYTES = 256 * 1024;
  */
 export type Spill = Disposable & {
   push(bytes: Buffer): void;
-  /** The oldest bytes, removed from here; `undefined` when there are none. */
+  /** The oldest bytes, at most 4 MiB, removed from here; `undefined` when there are none. */
   shift(): Buffer | undefined;
 };
 
 export function createSpill(): Spill {
-  const memory: Buffer[] = [];
+  let memory: Buffer[] = [];
   let memoryBytes = 0;
   let file: number | undefined;
   let written = 0;
@@ -37,10 +37,11 @@ export function createSpill(): Spill {
       written += bytes.length;
     },
     shift() {
-      const first = memory.shift();
-      if (first !== undefined) {
-        memoryBytes -= first.length;
-        return first;
+      if (memory.length > 0) {
+        const bytes = Buffer.concat(memory);
+        memory = [];
+        memoryBytes = 0;
+        return bytes;
       }
       if (file === undefined || read === written) return undefined;
       const bytes = Buffer.alloc(Math.min(READ_BYTES, written - read));

@@ -7,6 +7,7 @@ import type { Command, ShellFacts } from "./shell.ts";
 const INLINE_BYTES = 500;
 /** Variables and files beyond this travel beside the shell text, which would have to quote them. */
 const BESIDE_BYTES = 16_384;
+const KNOWN_FOLDERS = 64;
 /** Collected files are removed this many at a time, since each time costs a process. */
 const REMOVE_TOGETHER = 40;
 
@@ -38,6 +39,7 @@ export function createTypist(facts: Pick<ShellFacts, "env">): Typist {
   const leftBehind = new Set<string>();
   const typed = { exports: "", odd: "", collect: "" };
   let collected: readonly string[] = [];
+  const folders: string[] = [];
 
   const type = (number: number, command: Command): TypedCommand => {
     const lines: string[] = [];
@@ -53,7 +55,17 @@ export function createTypist(facts: Pick<ShellFacts, "env">): Typist {
         for (const entry of slots.values())
           if (entry.known && entry.value === value) return `"$b_v${entry.slot}"`;
       }
-      return quote(latin1(value));
+      const folder = /^\/[^\n]{8,200}\//.exec(value)?.[0] ?? "";
+      const place = folder === "" ? undefined : placeOf(folder);
+      if (place === undefined) return quote(latin1(value));
+      return `"$b_d${place}"${quote(latin1(value.slice(folder.length)))}`;
+    };
+    /** Most paths of a command lie in a few folders, whose names need not be typed for every step. */
+    const placeOf = (folder: string): number | undefined => {
+      const at = folders.indexOf(folder);
+      if (at >= 0 || folders.length === KNOWN_FOLDERS) return at >= 0 ? at : undefined;
+      lines.push(`b_d${folders.length}=${quote(latin1(folder))}`);
+      return folders.push(folder) - 1;
     };
     const remember = (name: string, value: string): number => {
       const entry = slots.get(name) ?? { slot: slots.size + 1, value: "", known: false };
@@ -139,6 +151,7 @@ export function createTypist(facts: Pick<ShellFacts, "env">): Typist {
     type,
     forget() {
       for (const entry of slots.values()) entry.known = false;
+      folders.length = 0;
       typed.exports = typed.odd = typed.collect = "?";
     },
   };

@@ -24,6 +24,8 @@ export type Place = Disposable & {
 /** A shell program, and the PATH of the jobs in it. */
 export type ShellKind = { readonly name: string; readonly argv: string[]; readonly path: string };
 
+/** On the PATH of `npm test`, from Debian's package where it is not installed. */
+const BUSYBOX = "busybox";
 const SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin";
 
 export function makePlace(): Place {
@@ -32,7 +34,7 @@ export function makePlace(): Place {
   symlinkSync("/bin/bash", asSh);
   const busybox = join(folder, "busybox");
   mkdirSync(busybox);
-  execFileSync("busybox", ["--install", "-s", busybox]);
+  execFileSync(BUSYBOX, ["--install", "-s", busybox]);
   const noSetsid = join(folder, "no-setsid");
   mkdirSync(noSetsid);
   for (const name of readdirSync("/usr/bin")) {
