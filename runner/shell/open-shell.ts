@@ -5,7 +5,13 @@ import { readOutputSince } from "./come-back.ts";
 import { readFacts } from "./facts.ts";
 import { malformed, readNumbers } from "./frames.ts";
 import { CHUNK_BYTES, LINE_END } from "./preamble.ts";
-import { filesCame, type RunningCommand, resultOf, startListening } from "./running-command.ts";
+import {
+  type Ended,
+  filesCame,
+  type RunningCommand,
+  resultOf,
+  startListening,
+} from "./running-command.ts";
 import type {
   Checkpoint,
   Command,
@@ -16,6 +22,13 @@ import type {
   ShellBackend,
   ShellFacts,
 } from "./shell.ts";
+import {
+  otherCommand,
+  otherHistory,
+  stepperGone,
+  superseded,
+  unreadableFacts,
+} from "./shell-errors.ts";
 import { stopCommand } from "./stop-command.ts";
 import { commandBytes, createTypist, hashCommand } from "./typed-command.ts";
 import { createWire, type Wire } from "./wire.ts";
@@ -31,8 +44,13 @@ export type OpenShellOptions = {
   readonly signal: AbortSignal;
 };
 
-/** What a shell says of itself when a new client takes over. */
-type Takeover = { epoch: number; last: number; hash: string };
+/** What a shell says of itself when a new client takes over: of the last command it got, and of the last that began. */
+type Takeover = {
+  readonly epoch: number;
+  readonly last: number;
+  readonly hash: string;
+  readonly begun: { readonly number: number; readonly ended?: Omit<Ended, "files"> };
+};
 
 const GRACE_MS = [7500, 2500] as const;
 /** Of what is printed between two commands, which the next one gets. */
@@ -40,6 +58,8 @@ const STRAY_BYTES = 1024 * 1024;
 const MAX_FACTS_BYTES = 2 * 1024 * 1024;
 /** A command whose begin is not heard for so long may have been torn on its way. */
 const BEGIN_PATIENCE_MS = 5000;
+/** How long the end of a command that has ended may take to come through a log. */
+const END_PATIENCE_MS = 2000;
 const CONFIRM_PATIENCE_MS = 5000;
 const FILES_PATIENCE_MS = 3000;
 const FILES_TRIES = 5;
@@ -84,9 +104,10 @@ export async function openShell(backend: ShellBackend, options: OpenShellOptions
       case "ready":
         return ready.resolve();
       case "begin": {
-        const [number] = readNumbers(rest, 2);
-        if (running?.number === number) running?.begun.resolve();
-        return;
+        const [number, pid] = readNumbers(rest, 2);
+        if (running?.number !== number) return;
+        running.pid = pid;
+        return running.begun.resolve();
       }
       case "end": {
         const [number = 0, code = 0] = readNumbers(rest, 2);
@@ -130,7 +151,10 @@ export async function openShell(backend: ShellBackend, options: OpenShellOptions
       return;
     }
     if (taken !== undefined) return;
-    taken = { epoch: epochOfIt, last, hash: rest[3] ?? "" };
+    const [number = 0] = readNumbers(rest.slice(4), 1);
+    const [code] = rest[5] === "-" && rest.length > 6 ? readNumbers(rest.slice(6), 1) : [];
+    const begun = { number, ...(code !== undefined && { ended: { code, why: rest[7] ?? "" } }) };
+    taken = { epoch: epochOfIt, last, hash: rest[3] ?? "", begun };
     epoch = epochOfIt;
     wire.hold();
     synced.resolve(taken);
@@ -247,11 +271,12 @@ export async function openShell(backend: ShellBackend, options: OpenShellOptions
       strayBytes = 0;
       const typed = typist.type(number, command);
       const bytes = commandBytes({ epoch, number, hash: hash.slice(0, 16) }, typed);
+      const before = !cameBack && taken?.last === number ? taken : undefined;
+      if (before !== undefined && before.hash !== hash.slice(0, 16)) throw otherCommand(number);
       const late = !cameBack;
       if (late) await wire.untilLost(comeBack());
-      if (late && taken?.last === number) {
-        if (taken.hash !== hash.slice(0, 16)) throw otherCommand(number);
-      } else {
+      if (before !== undefined) watchEnd(current, before.begun, finished.signal);
+      else {
         wire.type(bytes);
         watchBegin(current, bytes, finished.signal);
       }
@@ -259,7 +284,9 @@ export async function openShell(backend: ShellBackend, options: OpenShellOptions
         graceMs: options.graceMs ?? GRACE_MS,
         begun: current.begun.promise,
         finished: finished.signal,
-        send: (name) => wire.type(`\nsignal ${epoch} ${number} ${name} ${LINE_END}\n`),
+        send(name) {
+          wire.type(`\nsignal ${epoch} ${number} ${name} ${current.pid ?? ""} ${LINE_END}\n`);
+        },
       });
       const end = await wire.untilLost(current.ended.promise);
       finished.abort();
@@ -279,6 +306,23 @@ export async function openShell(backend: ShellBackend, options: OpenShellOptions
     type();
     if (result.reason === "no-write") typist.forget();
     return result;
+  }
+
+  /** The log may have lost even the frames of a command that has begun, or ended, but the shell remembers. */
+  function watchEnd(
+    current: RunningCommand,
+    begun: Takeover["begun"],
+    finished: AbortSignal,
+  ): void {
+    if (begun.number !== current.number) return;
+    current.begun.resolve();
+    const { ended } = begun;
+    if (ended === undefined) return;
+    const timer = setTimeout(() => {
+      current.end ??= { ...ended, files: current.collect.length };
+      current.ended.resolve(current.end);
+    }, END_PATIENCE_MS);
+    finished.addEventListener("abort", () => clearTimeout(timer), { once: true });
   }
 
   function watchBegin(current: RunningCommand, bytes: Buffer, finished: AbortSignal): void {
@@ -334,43 +378,4 @@ export async function openShell(backend: ShellBackend, options: OpenShellOptions
     },
     [Symbol.asyncDispose]: () => wire[Symbol.asyncDispose](),
   };
-}
-
-function unreadableFacts(): BerthError {
-  return new BerthError("SHELL_PROTOCOL", {
-    message: "The job's shell said nothing readable about itself.",
-    remedy:
-      "Something else writes to the container's standard error; stop it, or use another image.",
-  });
-}
-
-function stepperGone(status: string, number: number | undefined): BerthError {
-  const signal =
-    Number(status) > 128 ? `by signal ${Number(status) - 128}` : `with status ${status}`;
-  const when = number === undefined ? "between two commands" : "while a command ran";
-  return new BerthError("SHELL_LOST", {
-    message: `The job's shell was ended ${signal} ${when}: a step must have killed it.`,
-    remedy: "Look for a kill of the parent process or of all processes in the last step.",
-  });
-}
-
-function superseded(): BerthError {
-  return new BerthError("SHELL_SUPERSEDED", {
-    message: "Another process of Berth has taken over this job.",
-    remedy: "Nothing is to be done here; the other one goes on with it.",
-  });
-}
-
-function otherCommand(number: number): BerthError {
-  return new BerthError("JOURNAL_MISMATCH", {
-    message: `Command ${number} is another one than in this job's earlier life.`,
-    remedy: "Berth, the workflow or an input changed in between; run the job again.",
-  });
-}
-
-function otherHistory(last: number, stored: number): BerthError {
-  return new BerthError("JOURNAL_MISMATCH", {
-    message: `The job's shell has run ${last} commands, but ${stored} are on record.`,
-    remedy: "The record and the container belong to different jobs or times; run the job again.",
-  });
 }

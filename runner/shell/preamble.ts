@@ -46,6 +46,8 @@ export const LINE_END = "\x1f";
  *   starting anything else.
  * - A shell that has run the last line of a file looks once more for its end. The text of commands goes to two files in turn, or that look
  *   could find, and run, what has just been loaded for the next command.
+ * - A step may remove or close what lies in /dev/shm or /tmp, our folder too: `b_mend` makes it again, and the client tells the pid for a
+ *   signal once more, in case the file that had it is gone or could not be written.
  * - LC_ALL=C makes lengths bytes in bash; a step gets the container's own value back.
  */
 const PREAMBLE = `b_nonce=$1
@@ -123,6 +125,11 @@ b_introduce() {
   b_note 'done 0 1'
 } 2>/dev/null
 
+b_mend() {
+  [ -w "$b_dir/." ] && return
+  [ -d "$b_dir" ] || mkdir -m 700 "$b_dir"
+  chmod 700 "$b_dir"
+} 2>/dev/null
 b_ours() {
   case $1 in ''|*[!0-9]*) return 1 ;; esac
   [ "$1" = $b_epoch ] && return
@@ -152,8 +159,10 @@ b_kill() {
   kill -KILL $b_pids
 }
 b_signal() {
-  read -r b_n b_pid <"$b_dir/state" || return
+  b_n=$b_last b_pid=
+  read -r b_n b_pid <"$b_dir/state"
   [ "$b_n" = "$1" ] || return
+  [ "$b_pid" ] || b_pid=$3
   case $b_pid in ''|1|*[!0-9]*) return ;; esac
   case $2 in
   INT|TERM) kill -$2 $b_pid ;;
@@ -181,6 +190,7 @@ b_control() {
     load)
       case $3$4 in ''|*[!0-9]*) continue ;; esac
       [ "$4" -le ${CHUNK_BYTES} ] || continue
+      b_mend
       if b_ours "$1" && printf '' >>"$b_dir/$3"; then
         case $5 in
         first) b_take "$4" >"$b_dir/$3" ;;
@@ -195,17 +205,17 @@ b_control() {
       b_last=$2 b_hash=$3
       if [ "$b_torn" = "$2" ]; then printf 'b_refuse %s\\n' "$2"
       else printf '. "$b_dir/%s"\\n' $((b_last % 2)); fi ;;
-    signal) b_ours "$1" && b_signal "$2" "$3" ;;
+    signal) b_ours "$1" && b_signal "$2" "$3" "$4" ;;
     resend) b_ours "$1" && [ "$2" = $b_last ] && printf 'b_resend %s\\n' "$2" ;;
     poke)
       if [ "$1" = $b_epoch ]; then b_say "poked $2 ours $b_last"; else b_say "poked $2 stale $b_last"; fi ;;
     sync)
       [ "$1" = "$b_owner" ] || b_epoch=$((b_epoch + 1))
       b_owner=$1
-      read -r b_n b_pid <"$b_dir/state" || b_pid=-
+      read -r b_n b_state <"$b_dir/state"
       b_introduce
       b_note "sync $1"
-      b_say "sync $1 $b_epoch $b_last $b_hash \${b_n:-0} \${b_pid:--}" ;;
+      b_say "sync $1 $b_epoch $b_last $b_hash \${b_n:-0} \${b_state:--}" ;;
     esac
   done
 }
@@ -228,7 +238,11 @@ b_folder() { [ -d "\${1%/*}/" ] || mkdir -p "\${1%/*}/"; }
 b_w() { b_folder "$1" && printf %s "$2" >"$1" && { [ -z "$3" ] || chmod "$3" "$1"; } || b_error=1; } 2>&1
 b_s() { b_folder "$1" && cat "$b_dir/$2" >"$1" && { [ -z "$3" ] || chmod "$3" "$1"; } || b_error=1; rm -f "$b_dir/$2"; } 2>&1
 b_g() { b_got=$(cat "$b_dir/$1"; printf x); b_got=\${b_got%x}; rm -f "$b_dir/$1"; }
-b_refuse() { b_error=1; b_r "$1"; }
+b_refuse() {
+  b_error=1
+  printf 'What Berth needs for this command could not be written to %s.\\n' "\${b_dir%/*}"
+  b_r "$1"
+}
 b_empty() {
   b_i=0
   while [ $b_i -lt $b_m ]; do
@@ -271,6 +285,7 @@ b_program() {
 b_r() {
   b_n=$1
   shift
+  b_mend
   [ "$b_error" ] || b_empty
   b_why=ok b_code=0
   if [ "$b_error" ]; then
@@ -294,10 +309,11 @@ b_r() {
       exec "$@"
     ) </dev/null 2>&1
     b_code=$?
-    printf '%s -\\n' $b_n >"$b_dir/state"
+    b_mend
     case $b_code in
     126|127) if [ -f "$b_dir/why" ]; then read -r b_code b_why <"$b_dir/why"; rm -f "$b_dir/why"; fi ;;
     esac
+    printf '%s - %s %s\\n' $b_n $b_code $b_why >"$b_dir/state"
   fi
   b_error=
   b_i=0 b_count=0

@@ -9,6 +9,8 @@ export type RunningCommand = {
   readonly onOutput: (chunk: Buffer) => void;
   readonly files: Map<number, Block>;
   readonly begun: PromiseWithResolvers<void>;
+  /** As the job's container numbers it; known once it has begun. */
+  pid: number | undefined;
   readonly ended: PromiseWithResolvers<Ended>;
   /** Called when something came that may complete the files. */
   progress: () => void;
@@ -57,6 +59,7 @@ export function startListening(
     onOutput: options.onOutput,
     files: new Map(),
     begun: Promise.withResolvers(),
+    pid: undefined,
     ended: Promise.withResolvers(),
     progress: () => {},
     end: undefined,

@@ -359,6 +359,30 @@ describe("a log", () => {
     expect(rest.length).toBeLessThanOrEqual(103);
   });
 
+  it("that has lost even the end of a command does not lose its result", async () => {
+    await using job = makeJob(kind);
+    const path = join(place.folder, "lost-end");
+    const collect = [{ path, limitBytes: 99 }];
+    const script = `echo value >"${path}"; exit 4`;
+    const first = await job.open();
+    const dying = sh(first, `sleep 0.1; ${script}`, { collect }).catch((error: unknown) => error);
+    await sleep(50);
+    await first[Symbol.asyncDispose]();
+    await dying;
+    await sleep(300);
+
+    const readLog = (options: { signal: AbortSignal }) =>
+      job.backend.readLog({ ...options, tail: 1 });
+    const backend: ShellBackend = { ...job.backend, readLog };
+    const signal = new AbortController().signal;
+    await using second = await openShell(backend, { nonce: job.nonce, resume: true, signal });
+    const outcome = await sh(second, `sleep 0.1; ${script}`, { collect });
+
+    expect(outcome.exitCode).toBe(4);
+    expect(outcome.text).toMatch(/^Berth: the beginning of this output is missing/);
+    expect(outcome.files[path]?.content.toString()).toBe("value\n");
+  });
+
   it("that nobody keeps is told so, and the command goes on", async () => {
     const text = await comeBackWith(() => undefined);
 
