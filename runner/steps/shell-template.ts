@@ -68,7 +68,7 @@ function namedShell(name: string): { program: string; template: string } {
 
 function defaultShell(where: { facts: ShellFacts; inJobContainer: boolean }) {
   const hasBash = where.facts.programs.bash !== undefined;
-  return { program: hasBash && !where.inJobContainer ? "bash" : "sh", template: "-e {0}" };
+  return { program: hasBash ? "bash" : "sh", template: "-e {0}" };
 }
 
 function shownProgram(program: string, where: { facts: ShellFacts; inJobContainer: boolean }) {

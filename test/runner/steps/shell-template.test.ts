@@ -13,13 +13,15 @@ const facts = {
 };
 const onHost = { facts, inJobContainer: false };
 const inContainer = { facts, inJobContainer: true };
+const bareContainer = { facts: { ...facts, programs: {} }, inJobContainer: true };
 const withoutBash = { facts: { ...facts, programs: {} }, inJobContainer: false };
 
 describe("the shell of a script", () => {
   it.each([
     [undefined, onHost, "/usr/bin/bash -e {0}", "bash", ["-e", "/t/x"], ".sh"],
     [undefined, withoutBash, "sh -e {0}", "sh", ["-e", "/t/x"], ".sh"],
-    [undefined, inContainer, "sh -e {0}", "sh", ["-e", "/t/x"], ".sh"],
+    [undefined, inContainer, "bash -e {0}", "bash", ["-e", "/t/x"], ".sh"],
+    [undefined, bareContainer, "sh -e {0}", "sh", ["-e", "/t/x"], ".sh"],
     [
       "bash",
       onHost,
