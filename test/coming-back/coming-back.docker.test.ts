@@ -88,11 +88,9 @@ async function runUntilDone(
     for (const sleeper of sleepers) sleeper.kill("SIGCONT");
     const [code] = await ended;
     if (code !== 0) throw new Error(`the last process ended with ${code}: ${complaints}`);
-    await Promise.all(
-      sleepers.map((child) =>
-        child.exitCode === null && child.signalCode === null ? once(child, "exit") : undefined,
-      ),
-    );
+    for (const sleeper of sleepers) {
+      if (sleeper.exitCode === null && sleeper.signalCode === null) await once(sleeper, "exit");
+    }
     return { events: JSON.parse(readFileSync(result, "utf8")) as JobEvent[], lives };
   } finally {
     for (const sleeper of sleepers) sleeper.kill("SIGKILL");
