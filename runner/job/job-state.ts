@@ -4,6 +4,7 @@ import type { Conclusion } from "./job-description.ts";
 /** What steps of a job leave to the following ones. */
 export class JobState {
   #status: "success" | "failure" | "cancelled" = "success";
+  #outOfMemory = 0;
   readonly #env: { [name: string]: string } = {};
   readonly #addedPath = new Set<string>();
   readonly #steps = new Map<string, StepRecord>();
@@ -20,6 +21,13 @@ export class JobState {
   /** Directories that steps put before PATH, the newest first. */
   get addedPath(): readonly string[] {
     return [...this.#addedPath].reverse();
+  }
+
+  /** Takes note of how often memory ran out so far; whether that is more than before. */
+  countOutOfMemory(times: number): boolean {
+    const isMore = times > this.#outOfMemory;
+    this.#outOfMemory = times;
+    return isMore;
   }
 
   /** The `steps` context: what has ended so far and has an id of its author's. */

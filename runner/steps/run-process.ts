@@ -7,6 +7,7 @@ import {
 import { createCommandHandler } from "../commands/handle-command.ts";
 import { type RecordedEffect, replayEffects } from "../commands/record-effects.ts";
 import { explainExit } from "../job/explain-exit.ts";
+import { ranOutOfMemory } from "../job/out-of-memory.ts";
 import { runCommand } from "../job/running-job.ts";
 import { createLineMatcher } from "../logs/match-problems.ts";
 import type { AnnotationCounts } from "../logs/step-log.ts";
@@ -117,7 +118,7 @@ export async function runProcess(process: StepProcess, self: RunningStep): Promi
     stop.reason = notes.stopped ?? undefined;
   }
 
-  const isWell = stop.reason !== undefined || reportExit(result, process, self);
+  const isWell = stop.reason !== undefined || (await reportExit(result, process, self));
   applyFileCommands(pickCommandFiles(files, result.files), {
     effects: { ...effects, addSummary: self.summary },
     log,
@@ -128,11 +129,17 @@ export async function runProcess(process: StepProcess, self: RunningStep): Promi
 }
 
 /** Says in the log how the process ended, if it did not end well. */
-function reportExit(result: CommandResult, process: StepProcess, { log }: RunningStep): boolean {
+async function reportExit(
+  result: CommandResult,
+  process: StepProcess,
+  { log, running }: RunningStep,
+): Promise<boolean> {
   const { started, exitCode } = result;
   if (started && exitCode === 0) return true;
   log.annotate({ level: "error", message: exitMessage(result, process) });
-  const explanation = started ? explainExit({ of: "step", exitCode }) : undefined;
+  if (!started) return false;
+  const oomKilled = await ranOutOfMemory(running);
+  const explanation = explainExit({ of: "step", exitCode, oomKilled });
   if (explanation) {
     log.annotate({ level: "notice", message: `${explanation.sentence} ${explanation.remedy}` });
   }
@@ -148,7 +155,7 @@ function exitMessage(
     case "no-directory":
       return `An error occurred trying to start process '${program}' with working directory '${cwd}'. No such file or directory`;
     case "no-write":
-      return "The step's files could not be written, as the lines above say. See that the disk is not full.";
+      return "The step's files could not be written, as the lines above say. See that the disk is not full, and that the job's user may write there.";
     case "no-program":
     case undefined:
       return `${program}: command not found`;
