@@ -38,7 +38,8 @@ export async function describeEnd(
 ): Promise<string> {
   if (error instanceof TornDown) return error.message;
   const isLost = error instanceof BerthError && error.code === "SHELL_LOST";
-  const known = isLost ? await job.place?.explainEnd?.() : undefined;
+  // An engine that is gone as well cannot be asked; its error says just that.
+  const known = isLost ? await job.place?.explainEnd?.().catch(messageOf) : undefined;
   if (known) return known;
   return job.conclusion === "cancelled" ? "The operation was canceled." : messageOf(error);
 }
