@@ -104,8 +104,8 @@ export async function openShell(backend: ShellBackend, options: OpenShellOptions
       case "ready":
         return ready.resolve();
       case "begin": {
-        const [number, pid] = readNumbers(rest, 2);
-        if (running?.number !== number) return;
+        const [number = 0, pid] = readNumbers(rest, 2);
+        if (running === undefined || running.number !== number) return;
         running.pid = pid;
         return running.begun.resolve();
       }

@@ -212,6 +212,7 @@ b_control() {
     sync)
       [ "$1" = "$b_owner" ] || b_epoch=$((b_epoch + 1))
       b_owner=$1
+      b_n=0 b_state=-
       read -r b_n b_state <"$b_dir/state"
       b_introduce
       b_note "sync $1"
