@@ -81,7 +81,7 @@ export function makeJob(kind: ShellKind, env: { [name: string]: string } = {}): 
         nonce,
         resume,
         journal: journalOf(checkpoints),
-        graceMs: [60, 60] as const,
+        graceMs: [100, 800] as const,
       };
       resume = true;
       return openShell(backend, { ...options, signal: new AbortController().signal });
