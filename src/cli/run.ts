@@ -93,18 +93,21 @@ async function runAll(
 ): Promise<number> {
   const { first: cancel, second: kill } = interrupts;
   const keeper = keepFailed(flags.keep === true);
+  let warn = io.warn;
   const places = await openRunPlaces({
     flags,
     images: request.images,
     needsJobImage: runs.some((one) => usesJobImage(one, request.images)),
     keeps: keeper.keeps,
-    warn: io.warn,
+    warn: (line) => warn(line),
     signal: cancel,
   });
 
   const ended: PromiseSettledResult<RunResult>[] = [];
   {
     await using view = createView(flags, io);
+    // Past the view, a warning would end up in the middle of its list.
+    warn = view.note;
     using _hints = tellInterrupts(view, interrupts);
     const slots = createRunSlots(flags.maxParallel);
     const options = {
@@ -116,6 +119,7 @@ async function runAll(
     };
     ended.push(...(await Promise.allSettled(runs.map((one) => runWorkflow(one, options)))));
   }
+  warn = io.warn;
   for (const line of keeper.lines(places.engine?.endpoint ?? "")) io.warn(line);
   return exitCodeOfRuns(ended, cancel);
 }

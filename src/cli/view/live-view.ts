@@ -1,17 +1,10 @@
-import { stripVTControlCharacters } from "node:util";
-import { formatDuration } from "./duration.ts";
+import { columnsOf } from "./columns.ts";
+import { jobList } from "./job-list.ts";
 import { parseLogLine, renderLogLine } from "./log-line.ts";
-import { mark } from "./marks.ts";
 import type { Loudness } from "./plain-view.ts";
 import type { RunEvent, View } from "./run-event.ts";
 import { runReport } from "./run-report.ts";
-import {
-  applyEvent,
-  emptyRunState,
-  type JobState,
-  type RunState,
-  type StepState,
-} from "./run-state.ts";
+import { applyEvent, emptyRunState, labelOf, type RunState } from "./run-state.ts";
 import type { Style } from "./style.ts";
 
 export type Terminal = {
@@ -22,6 +15,7 @@ export type Terminal = {
 
 const SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏";
 const REDRAW_MS = 100;
+const MAX_WAITING_LINES = 500;
 
 /**
  * A list of jobs and their steps that moves with the run, and at the end the failed steps' logs and the summary. With
@@ -32,23 +26,24 @@ export function liveView(
   { style, loudness, now = Date.now }: { style: Style; loudness: Loudness; now?: () => number },
 ): View {
   const state = emptyRunState();
-  let drawn = 0;
+  const canvas = createCanvas(terminal);
   let above: string[] = [];
   let frame = 0;
 
   const draw = () => {
-    const width = Math.max(20, (terminal.columns ?? 80) - 1);
-    const height = Math.max(3, (terminal.rows ?? 24) - 2);
-    const spinner = style.blue(SPINNER[frame++ % SPINNER.length] ?? "");
     const list =
       loudness === "quiet"
         ? []
-        : fitHeight(listLines(state, { style, spinner, now: now() }), height);
-    const lines = list.map((line) => cut(line, width));
-    const up = drawn > 0 ? `\u001b[${drawn}A\r` : "\r";
-    terminal.write(`${up}\u001b[J${[...above, ...lines].map((line) => `${line}\n`).join("")}`);
+        : jobList(state, {
+            style,
+            spinner: style.blue(SPINNER[frame++ % SPINNER.length] ?? ""),
+            now: now(),
+            // A line that fills the last column makes some terminals begin another one.
+            width: Math.max(20, (terminal.columns ?? 80) - 1),
+            height: Math.max(3, (terminal.rows ?? 24) - 2),
+          });
+    canvas.draw(above, list);
     above = [];
-    drawn = lines.length;
   };
   const timer = setInterval(draw, REDRAW_MS);
   timer.unref();
@@ -56,9 +51,9 @@ export function liveView(
   return {
     show(event) {
       applyEvent(state, event);
-      const line = loudness === "verbose" ? scrolled(event, style) : undefined;
+      const line = loudness === "verbose" ? scrolled(event, state, style) : undefined;
       if (line !== undefined) above.push(line);
-      if (above.length > 500) draw();
+      if (above.length > MAX_WAITING_LINES) draw();
     },
     note(line) {
       above.push(line);
@@ -66,74 +61,45 @@ export function liveView(
     },
     async [Symbol.asyncDispose]() {
       clearInterval(timer);
-      const report = runReport(state, style, { withLogs: loudness !== "verbose" });
-      draw();
       // The list has done its work: the report tells how everything ended.
-      if (drawn > 0) terminal.write(`\u001b[${drawn}A\r\u001b[J`);
-      if (report.length > 0) terminal.write(`${report.join("\n")}\n`);
+      const report = runReport(state, style, { withLogs: loudness !== "verbose" });
+      canvas.draw([...above, ...report], []);
     },
   };
 }
 
-type Look = { readonly style: Style; readonly spinner: string; readonly now: number };
-
-/** Each job with the steps that matter: all of a running or failed one, none of one that went well. */
-export function listLines(state: RunState, look: Look): { text: string; isRunning: boolean }[] {
-  return [...state.jobs.values()].flatMap((job) => {
-    const isRunning = job.conclusion === undefined;
-    const showsSteps = isRunning || job.conclusion === "failure";
-    const steps = showsSteps ? job.steps.filter((step) => step.conclusion !== "skipped") : [];
-    return [jobLine(job, look), ...steps.map((step) => stepLine(step, look))].map((text) => ({
-      text,
-      isRunning,
-    }));
-  });
+/** Lines that stay, and below them a list that each drawing replaces. */
+function createCanvas(terminal: Terminal) {
+  let drawn: readonly string[] = [];
+  return {
+    draw(above: readonly string[], list: readonly string[]) {
+      if (above.length === 0 && list.length === 0 && drawn.length === 0) return;
+      const columns = Math.max(1, terminal.columns ?? 80);
+      // A terminal that was made narrower since has broken the lines of the list into more.
+      const up = drawn.reduce((sum, line) => sum + rowsOf(line, columns), 0);
+      const lines = [...above, ...list].map((line) => `${line}${eraseRest(line, columns)}\n`);
+      // One write, its lines over those that stood there: cleared first, the list would flicker.
+      const begin = `${BEGIN_FRAME}${up > 0 ? `\u001b[${up}A` : ""}\r`;
+      terminal.write(`${begin}${lines.join("")}\u001b[J${END_FRAME}`);
+      drawn = list;
+    },
+  };
 }
 
-function jobLine(job: JobState, { style, spinner, now }: Look): string {
-  const name = style.bold(stripVTControlCharacters(job.name));
-  if (job.conclusion === undefined) {
-    return `${spinner} ${name} ${style.gray(formatDuration(now - job.startedAt))}`;
-  }
-  const time = job.conclusion === "skipped" ? "skipped" : formatDuration(job.ms ?? 0);
-  return `${mark(job.conclusion, style)} ${name} ${style.gray(time)}`;
+/** Terminals that know these show everything in between at once; the others ignore them. */
+const BEGIN_FRAME = "\u001b[?2026h";
+const END_FRAME = "\u001b[?2026l";
+
+const rowsOf = (line: string, columns: number) => Math.max(1, Math.ceil(columnsOf(line) / columns));
+
+/** After a full row the cursor still stands on its last character, which must stay. */
+function eraseRest(line: string, columns: number): string {
+  const width = columnsOf(line);
+  return width > 0 && width % columns === 0 ? "" : "\u001b[K";
 }
 
-function stepLine(step: StepState, { style, spinner, now }: Look): string {
-  const name = stripVTControlCharacters(step.name.replace(/[\r\n\t]+/g, " "));
-  if (step.conclusion === undefined) {
-    return `    ${spinner} ${name} ${style.gray(formatDuration(now - step.startedAt))}`;
-  }
-  return `    ${mark(step.conclusion, style)} ${name} ${style.gray(formatDuration(step.ms ?? 0))}`;
-}
-
-/** What is over gives way to what runs when the terminal is too low. */
-function fitHeight(lines: { text: string; isRunning: boolean }[], height: number): string[] {
-  if (lines.length <= height) return lines.map(({ text }) => text);
-  const running = lines.filter(({ isRunning }) => isRunning);
-  const room = Math.max(0, height - 1 - running.length);
-  const over = lines.filter(({ isRunning }) => !isRunning).slice(-room || lines.length);
-  const shown = [...(room > 0 ? over : []), ...running].slice(-(height - 1));
-  return [`… ${lines.length - shown.length} more lines`, ...shown.map(({ text }) => text)];
-}
-
-function scrolled(event: RunEvent, style: Style): string | undefined {
+function scrolled(event: RunEvent, state: RunState, style: Style): string | undefined {
   if (event.type !== "log") return undefined;
   const text = renderLogLine(parseLogLine(event.line), style);
-  return text === undefined ? undefined : `${style.dim(`[${event.name}]`)} ${text}`;
-}
-
-const SEQUENCE = /(\u001b\[[\d;]*m)/;
-
-/** Cuts to a number of columns; colours take none. */
-function cut(line: string, width: number): string {
-  if (stripVTControlCharacters(line).length <= width) return line;
-  let left = width - 1;
-  const parts = line.split(SEQUENCE).map((part) => {
-    if (SEQUENCE.test(part)) return part;
-    const kept = part.slice(0, Math.max(0, left));
-    left -= part.length;
-    return kept;
-  });
-  return `${parts.join("")}…`;
+  return text === undefined ? undefined : `${style.dim(`[${labelOf(state, event)}]`)} ${text}`;
 }

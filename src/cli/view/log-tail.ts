@@ -31,6 +31,10 @@ export class LogTailKeeper {
     }
   }
 
+  get isEmpty(): boolean {
+    return this.#lines.length === 0;
+  }
+
   get tail(): LogTail {
     return { lines: this.#lines.slice(this.#first), dropped: this.#dropped };
   }

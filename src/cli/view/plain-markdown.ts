@@ -1,3 +1,4 @@
+import { columnsOf, padColumns } from "./columns.ts";
 import type { Style } from "./style.ts";
 
 /** Markdown of a step summary as lines for a terminal: headings, emphasis, links, lists, tables, code. */
@@ -71,13 +72,13 @@ function alignTable(rows: readonly string[][], style: Style): string[] {
   const shown = rows.filter((row) => !isRule(row)).map((row) => row.map((cell) => plain(cell)));
   const widths = shown.reduce<number[]>(
     (all, row) =>
-      row.map((cell, at) => Math.max(all[at] ?? 0, cell.length)).concat(all.slice(row.length)),
+      row.map((cell, at) => Math.max(all[at] ?? 0, columnsOf(cell))).concat(all.slice(row.length)),
     [],
   );
   const hasHead = rows[1] !== undefined && isRule(rows[1]);
   return shown.map((row, at) => {
     const line = row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .map((cell, column) => padColumns(cell, widths[column] ?? 0))
       .join("  ")
       .trimEnd();
     return hasHead && at === 0 ? style.bold(line) : line;

@@ -3,7 +3,7 @@ import { parseLogLine, renderLogLine } from "./log-line.ts";
 import { mark } from "./marks.ts";
 import type { RunEvent, View } from "./run-event.ts";
 import { runReport } from "./run-report.ts";
-import { applyEvent, emptyRunState, stepOf } from "./run-state.ts";
+import { applyEvent, emptyRunState, jobKey, labelOf, stepOf } from "./run-state.ts";
 import type { SpillingWriter } from "./spilling-writer.ts";
 import type { Style } from "./style.ts";
 
@@ -38,13 +38,13 @@ export function plainView(
 
   function plainLines(event: RunEvent): string[] {
     if (event.type === "step_started") {
-      begun.set(event.name, `${tag(event.name)} ${style.bold(`▶ ${oneLine(event.stepName)}`)}`);
+      begun.set(jobKey(event), `${tag(event)} ${style.bold(`▶ ${oneLine(event.stepName)}`)}`);
       return [];
     }
     const line = plainLine(event);
     if (line === undefined || !("name" in event)) return line === undefined ? [] : [line];
-    const beginning = begun.get(event.name);
-    begun.delete(event.name);
+    const beginning = begun.get(jobKey(event));
+    begun.delete(jobKey(event));
     const isSkipped = event.type === "step_finished" && event.conclusion === "skipped";
     return beginning === undefined || isSkipped ? [line] : [beginning, line];
   }
@@ -52,16 +52,16 @@ export function plainView(
   function plainLine(event: RunEvent): string | undefined {
     switch (event.type) {
       case "job_started":
-        return `${tag(event.name)} ${style.gray(`on ${event.host}, image ${event.image}`)}`;
+        return `${tag(event)} ${style.gray(`on ${event.host}, image ${event.image}`)}`;
       case "step_finished": {
         const time = event.conclusion === "skipped" ? "skipped" : formatDuration(event.ms);
         const allowed = event.outcome === event.conclusion ? "" : `, ${event.outcome} allowed`;
-        inGroup.delete(event.name);
-        return `${tag(event.name)} ${mark(event.conclusion, style)} ${oneLine(event.stepName)} (${time}${allowed})`;
+        inGroup.delete(jobKey(event));
+        return `${tag(event)} ${mark(event.conclusion, style)} ${oneLine(event.stepName)} (${time}${allowed})`;
       }
       case "job_finished": {
         const reason = event.reason === undefined ? "" : `: ${oneLine(event.reason)}`;
-        return `${tag(event.name)} ${mark(event.conclusion, style)} ${event.conclusion}${reason}`;
+        return `${tag(event)} ${mark(event.conclusion, style)} ${event.conclusion}${reason}`;
       }
       case "log":
         return logLine(event);
@@ -78,16 +78,16 @@ export function plainView(
     if (isQuietStep && loudness !== "verbose" && line.tag !== "error" && line.tag !== "warning") {
       return undefined;
     }
-    const wasInGroup = inGroup.has(event.name);
-    if (line.tag === "group") inGroup.add(event.name);
-    if (line.tag === "endgroup") inGroup.delete(event.name);
+    const wasInGroup = inGroup.has(jobKey(event));
+    if (line.tag === "group") inGroup.add(jobKey(event));
+    if (line.tag === "endgroup") inGroup.delete(jobKey(event));
     const text = renderLogLine(line, style);
     const indent = wasInGroup && line.tag !== "group" ? "  " : "";
-    return text === undefined ? undefined : `${tag(event.name)} ${indent}${text}`.trimEnd();
+    return text === undefined ? undefined : `${tag(event)} ${indent}${text}`.trimEnd();
   }
 
-  function tag(name: string): string {
-    return style.dim(`[${oneLine(name)}]`);
+  function tag(event: { run: string; name: string }): string {
+    return style.dim(`[${oneLine(labelOf(state, event))}]`);
   }
 }
 

@@ -1,10 +1,11 @@
 import type { Conclusion } from "../../../runner/job/job-description.ts";
 import type { Annotation } from "../../../runner/job/job-event.ts";
+import { columnsOf, padColumns } from "./columns.ts";
 import { formatDuration } from "./duration.ts";
 import { foldLog } from "./fold-log.ts";
 import { mark } from "./marks.ts";
 import { plainMarkdown } from "./plain-markdown.ts";
-import type { JobState, RunState, StepState } from "./run-state.ts";
+import { type JobState, labelOf, type RunState } from "./run-state.ts";
 import { type Style, safeLine } from "./style.ts";
 
 /** GitHub shows at most this many step summaries of a job. */
@@ -17,7 +18,7 @@ export function runReport(
   style: Style,
   { withLogs }: { withLogs: boolean },
 ): string[] {
-  const jobs = [...state.jobs.values()];
+  const jobs = [...state.jobs.values()].map((job) => ({ ...job, name: labelOf(state, job) }));
   const sections = [
     ...(withLogs ? jobs.flatMap((job) => failedSteps(job, style)) : []),
     ...jobs.flatMap((job) => summaries(job, style)),
@@ -54,13 +55,13 @@ function summaries(job: JobState, style: Style): string[][] {
 function annotations(jobs: readonly JobState[], style: Style): string[] {
   const lines = jobs.flatMap((job) =>
     job.steps.flatMap((step) =>
-      step.annotations.flatMap((one) => annotationLines(job, step, one, style)),
+      step.annotations.flatMap((one) => annotationLines(job, one, style)),
     ),
   );
   return lines.length === 0 ? [] : [style.bold("Annotations"), ...lines];
 }
 
-function annotationLines(job: JobState, _step: StepState, one: Annotation, style: Style): string[] {
+function annotationLines(job: JobState, one: Annotation, style: Style): string[] {
   const paint = { error: style.red, warning: style.yellow, notice: style.blue }[one.level];
   const place = [one.file, one.startLine, one.startColumn].filter((part) => part !== undefined);
   const head = [place.join(":"), one.title].filter(Boolean).join("  ");
@@ -72,12 +73,12 @@ function annotationLines(job: JobState, _step: StepState, one: Annotation, style
 }
 
 function jobTable(jobs: readonly JobState[], style: Style): string[] {
-  const width = Math.max(0, ...jobs.map(({ name }) => name.length));
+  const width = Math.max(0, ...jobs.map(({ name }) => columnsOf(name)));
   return jobs.flatMap((job) => {
     const conclusion = job.conclusion;
     if (conclusion === undefined) return [];
     const time = conclusion === "skipped" ? "" : formatDuration(job.ms ?? 0);
-    const line = `${mark(conclusion, style)} ${job.name.padEnd(width)}  ${conclusion.padEnd(9)}  ${time}`;
+    const line = `${mark(conclusion, style)} ${padColumns(job.name, width)}  ${conclusion.padEnd(9)}  ${time}`;
     const reason = job.reason === undefined ? [] : [`    ${style.gray(clean(job.reason, style))}`];
     return [line.trimEnd(), ...reason];
   });

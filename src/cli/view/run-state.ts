@@ -1,11 +1,15 @@
 import type { Conclusion } from "../../../runner/job/job-description.ts";
 import type { Annotation } from "../../../runner/job/job-event.ts";
+import { parseLogLine } from "./log-line.ts";
 import { type LogTail, LogTailKeeper } from "./log-tail.ts";
 import type { RunEvent } from "./run-event.ts";
 
 /** What is known of the runs so far: the events, added up. Times are milliseconds since 1970. */
 export type RunState = {
-  readonly runs: Map<string, { readonly workflow: string; conclusion?: Conclusion; ms?: number }>;
+  readonly runs: Map<
+    string,
+    { readonly workflow: string; readonly startedAt: number; conclusion?: Conclusion; ms?: number }
+  >;
   /** In the order in which they began. */
   readonly jobs: Map<string, JobState>;
 };
@@ -27,6 +31,9 @@ export type StepState = {
   readonly annotations: Annotation[];
   /** While the step runs. */
   log?: LogTailKeeper;
+  /** What the step printed last, while it runs; of a long line the beginning. */
+  progress?: string;
+  isInHeader?: boolean;
   conclusion?: Conclusion;
   outcome?: Conclusion;
   ms?: number;
@@ -43,7 +50,7 @@ export function emptyRunState(): RunState {
 export function applyEvent(state: RunState, event: RunEvent): void {
   switch (event.type) {
     case "run_started":
-      state.runs.set(event.run, { workflow: event.workflow });
+      state.runs.set(event.run, { workflow: event.workflow, startedAt: Date.parse(event.at) });
       return;
     case "run_finished": {
       const run = state.runs.get(event.run);
@@ -72,7 +79,7 @@ export function applyEvent(state: RunState, event: RunEvent): void {
       endStep(state, event);
       return;
     case "log":
-      stepOf(state, event)?.log?.add(event.line);
+      addLine(stepOf(state, event), event.line);
       return;
     case "annotation":
       stepOf(state, event)?.annotations.push(event);
@@ -102,6 +109,27 @@ export function stepOf(
   return jobOf(state, event)?.steps.findLast((step) => step.number === event.step);
 }
 
+/** A job's name, with its workflow in front where several of them run. */
+export function labelOf({ runs }: RunState, { run, name }: { run: string; name: string }): string {
+  const workflow = runs.size > 1 ? runs.get(run)?.workflow : undefined;
+  if (workflow === undefined) return name;
+  return `${workflow.replace(/^.*\//, "").replace(/\.ya?ml$/, "")} / ${name}`;
+}
+
+const MAX_PROGRESS_CHARACTERS = 400;
+
+function addLine(step: StepState | undefined, line: string): void {
+  if (step?.log === undefined) return;
+  const { tag, text } = parseLogLine(line);
+  // A step's log begins with a group that repeats its script and environment.
+  if (tag === "group" && step.log.isEmpty) step.isInHeader = true;
+  if (tag === "endgroup") step.isInHeader = false;
+  else if (!step.isInHeader && tag !== "debug" && text !== "") {
+    step.progress = text.slice(0, MAX_PROGRESS_CHARACTERS);
+  }
+  step.log.add(line);
+}
+
 function beginJob(state: RunState, event: { run: string; name: string; at: string }): JobState {
   const { run, name } = event;
   const job: JobState = { run, name, startedAt: Date.parse(event.at), steps: [] };
@@ -123,4 +151,5 @@ function endStep(state: RunState, event: RunEvent & { type: "step_finished" }): 
   Object.assign(step, { conclusion, outcome, ms });
   if (conclusion === "failure" && step.log !== undefined) step.failedLog = step.log.tail;
   delete step.log;
+  delete step.progress;
 }

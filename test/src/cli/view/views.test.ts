@@ -102,7 +102,106 @@ describe("the live list", () => {
     const frame = stripVTControlCharacters(written[0] ?? "").split("\n");
     expect(frame.length).toBeLessThanOrEqual(11);
     expect(Math.max(...frame.map(({ length }) => length))).toBeLessThanOrEqual(40);
-    expect(frame.some((line) => /^… \d+ more lines$/.test(line))).toBe(true);
+    expect(frame).toContain("… 45 more jobs");
+  });
+
+  it("gives up steps that are over before jobs when the terminal is low", async () => {
+    const events: RunEvent[] = [
+      ...FAILING.slice(0, -2),
+      { ...JOB, name: "other", type: "job_started", host: "here", image: "debian" },
+      ...Array.from({ length: 9 }, (_, at) => {
+        const step = { ...JOB, name: "other", step: at + 1, stepName: `Step ${at + 1}` };
+        return [
+          { ...step, type: "step_started" } as const,
+          ...(at < 8 ? [{ ...finished(at + 1, step.stepName, "success"), name: "other" }] : []),
+        ];
+      }).flat(),
+    ];
+
+    const screen = await whileRunning(events, { rows: 10, columns: 60 });
+
+    expect(screen).toEqual([
+      "⠋ test 2.0s",
+      "    ✗ Test 1.0s",
+      "⠋ other 2.0s",
+      "    ⠋ Step 9 2.0s",
+      "",
+      "2 running · 2.0s",
+    ]);
+  });
+
+  it("keeps the times beside names that are too long, or wide", async () => {
+    const name = "依存関係をインストールするとても長い名前のステップ";
+
+    const screen = await whileRunning(
+      [...FAILING.slice(0, 2), { ...JOB, type: "step_started", step: 1, stepName: name }],
+      { rows: 24, columns: 30 },
+    );
+
+    expect(screen).toEqual(["⠋ test 2.0s", "    ⠋ 依存関係をインス… 2.0s"]);
+  });
+
+  it("shows what the running step printed last, past the script it began with", async () => {
+    const log = (line: string): RunEvent => ({ ...JOB, type: "log", step: 1, line });
+    const begin: RunEvent[] = [
+      ...FAILING.slice(0, 3),
+      log("##[group]Run make"),
+      log("make"),
+      log("##[endgroup]"),
+    ];
+
+    const before = await whileRunning(begin, { rows: 24, columns: 60 });
+    const after = await whileRunning(
+      [...begin, log("\u001b[32mcc main.c\u001b[0m"), log(" 10 %\r 20 %\r")],
+      { rows: 24, columns: 60 },
+    );
+
+    expect(before.at(-1)).toBe("    ⠋ Set up job 2.0s");
+    expect(after.at(-1)).toBe("    ⠋ Set up job 2.0s  20 %");
+  });
+
+  it("leaves nothing of the list before it on the screen", async () => {
+    const screen = fakeScreen({ rows: 24, columns: 40 });
+    const view = liveView(screen, { style: createStyle(false), loudness: "normal" });
+    for (const event of FAILING.slice(0, -2)) view.show(event);
+    view.note("A note that is exactly as wide as it was");
+    for (const event of FAILING.slice(-2)) view.show(event);
+    view.note("second");
+    await view[Symbol.asyncDispose]();
+
+    expect(screen.lines()).toEqual([
+      "A note that is exactly as wide as it was",
+      "second",
+      "",
+      "✗ test › Test",
+      "  ▸ Deep (1 line)",
+      "  Error: broken",
+      ...REPORT,
+    ]);
+  });
+});
+
+describe("several workflows at once", () => {
+  it("are told apart by their files", async () => {
+    const other = { run: "2", at: AT, job: "test", name: "test" };
+    const events: RunEvent[] = [
+      {
+        ...other,
+        type: "run_started",
+        workflow: ".github/workflows/nightly.yaml",
+        event: "push",
+        sha: "",
+      },
+      ...FAILING,
+      { ...other, type: "job_started", host: "here", image: "debian" },
+      { ...other, type: "job_finished", conclusion: "success", outputs: {}, ms: 100 },
+    ];
+
+    const lines = await plain(events, "normal");
+
+    expect(lines).toContain("[ci / test] ✗ failure");
+    expect(lines).toContain("[nightly / test] ✓ success");
+    expect(lines).toContain("✓ nightly / test  success    0.1s");
   });
 });
 
@@ -138,25 +237,65 @@ async function plain(events: readonly RunEvent[], loudness: Loudness): Promise<s
   return text.split("\n");
 }
 
-/** What a terminal shows in the end: a new frame begins where the one before began. */
+/** What a terminal shows in the end. */
 async function live(
   events: readonly RunEvent[],
   size: { rows: number; columns: number },
 ): Promise<string[]> {
-  const screen: string[] = [""];
-  const terminal = {
-    ...size,
-    write(text: string) {
-      const up = Number(/\u001b\[(\d+)A/.exec(text)?.[1] ?? 0);
-      if (text.includes("\u001b[J")) screen.splice(screen.length - 1 - up, up + 1, "");
-      const [first = "", ...rest] = stripVTControlCharacters(text).replaceAll("\r", "").split("\n");
-      screen[screen.length - 1] += first;
-      screen.push(...rest);
-    },
-  };
-  const view = liveView(terminal, { style: createStyle(false), loudness: "normal" });
+  const screen = fakeScreen(size);
+  const view = liveView(screen, { style: createStyle(false), loudness: "normal" });
   for (const event of events) view.show(event);
   view.note("half-way");
   await view[Symbol.asyncDispose]();
-  return screen.filter((line) => line !== "half-way");
+  return screen.lines().filter((line) => line !== "half-way");
+}
+
+/** The list as it stands after these events, two seconds into the run. */
+async function whileRunning(
+  events: readonly RunEvent[],
+  size: { rows: number; columns: number },
+): Promise<string[]> {
+  const screen = fakeScreen(size);
+  const now = () => Date.parse(AT) + 2000;
+  const view = liveView(screen, { style: createStyle(false), loudness: "normal", now });
+  for (const event of events) view.show(event);
+  view.note("the list:");
+  const lines = screen.lines().slice(1, -1);
+  await view[Symbol.asyncDispose]();
+  return lines;
+}
+
+/** Heeds what the view uses of a terminal: up, carriage return, erase to the end of the line and of the screen. */
+function fakeScreen(size: { rows: number; columns: number }) {
+  const lines = [""];
+  let row = 0;
+  let column = 0;
+  const put = (character: string) => {
+    if (column === size.columns) {
+      row += 1;
+      column = 0;
+    }
+    const line = (lines[row] ?? "").padEnd(column);
+    lines[row] = line.slice(0, column) + character + line.slice(column + 1);
+    column += 1;
+  };
+  return {
+    ...size,
+    write(text: string) {
+      for (const [, up, erase, character = ""] of text.matchAll(
+        /\u001b\[(?:(\d+)A|([JK])|\?2026[hl])|([\s\S])/g,
+      )) {
+        if (up !== undefined) row -= Number(up);
+        else if (character === "\r") column = 0;
+        else if (character === "\n") {
+          row += 1;
+          column = 0;
+          lines[row] ??= "";
+        } else if (character !== "") put(character);
+        if (erase !== undefined) lines[row] = (lines[row] ?? "").slice(0, column);
+        if (erase === "J") lines.splice(row + 1);
+      }
+    },
+    lines: () => [...lines],
+  };
 }
