@@ -126,7 +126,7 @@ async function runJobs(
     const contexts = { github: options.github, inputs: options.inputs, vars: options.vars, needs };
     const isStillWanted = () => evaluateCondition(job.if, { contexts, status }, job.ifAt);
 
-    let planned: { strategy: Strategy; legs: PlannedLeg[] } | undefined;
+    let planned: PlannedJob | undefined;
     try {
       if (!broken.signal.aborted && (await isStillWanted())) {
         planned = await planJob(workflow, job, options, needs);
@@ -138,7 +138,9 @@ async function runJobs(
       return;
     }
     if (!planned || planned.legs.length === 0) {
-      reportUnstarted(options, job, "skipped");
+      const isFilteredOut = planned?.isFilteredOut;
+      const reason = isFilteredOut ? "No leg of its matrix has the values asked for." : undefined;
+      reportUnstarted(options, job, "skipped", reason);
       outcomes.set(job.id, { result: "skipped", outputs: {} });
       return;
     }
@@ -168,12 +170,19 @@ async function runJobs(
   };
 }
 
+type PlannedJob = {
+  readonly strategy: Strategy;
+  readonly legs: PlannedLeg[];
+  /** It has legs, and none of them is wanted. */
+  readonly isFilteredOut: boolean;
+};
+
 async function planJob(
   workflow: Workflow,
   job: WorkflowJob,
   options: RunPlanOptions,
   needs: Json,
-): Promise<{ strategy: Strategy; legs: PlannedLeg[] }> {
+): Promise<PlannedJob> {
   const { github, inputs, vars, matrixFilter = {} } = options;
   const strategy = await resolveStrategy(job, { github, inputs, vars, needs });
   const wanted = strategy.legs.filter(({ leg }) => isWantedLeg(leg?.matrix, matrixFilter));
@@ -181,7 +190,7 @@ async function planJob(
   for (const leg of wanted) {
     legs.push(await describeLeg(workflow, job, strategy, leg, options, needs));
   }
-  return { strategy, legs };
+  return { strategy, legs, isFilteredOut: strategy.legs.length > 0 && legs.length === 0 };
 }
 
 function needOf(outcome: JobOutcome | undefined): Json {

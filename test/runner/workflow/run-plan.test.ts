@@ -443,6 +443,21 @@ describe("a matrix", () => {
       "job-total": 4,
     });
   });
+
+  it("says so when it is narrowed to nothing", async () => {
+    const target = machine();
+
+    await run(jobs(`m: { strategy: { matrix: { v: [1, 2] } }, ${RUN} }`), target, {
+      matrixFilter: { v: ["3"] },
+    });
+
+    expect(target.events).toContainEqual(
+      expect.objectContaining({
+        conclusion: "skipped",
+        reason: "No leg of its matrix has the values asked for.",
+      }),
+    );
+  });
 });
 
 describe("a job is described", () => {
