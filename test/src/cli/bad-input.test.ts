@@ -99,6 +99,16 @@ const cases: Case[] = [
     says: ["--max-parallel 0 is not a number from 1."],
   },
   {
+    title: "a file for a flag that Node has too",
+    args: ["--env-file", "nope.env"],
+    says: ["--env-file nope.env cannot be read: there is no such file."],
+  },
+  {
+    title: "loudness both ways",
+    args: ["-q", "-v"],
+    says: ["'-q, --quiet' cannot be used with option '-v, --verbose'", "berth run --help shows"],
+  },
+  {
     title: "a backend that there is not",
     args: ["--backend", "podman"],
     says: ["Allowed choices are docker, local."],

@@ -1,8 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { text } from "node:stream/consumers";
 
+/** The command finds its Node as a user's does. */
+const NODE = dirname(process.execPath);
 const COMMAND = join(import.meta.dirname, "../../../dist/berth.js");
 
 export type Ended = {
@@ -23,9 +25,9 @@ export async function runBerth(args: string[], options: Options): Promise<Ended>
 
 export function startBerth(args: string[], { cwd, env = {} }: Options): ChildProcess {
   const { FORCE_COLOR, NO_COLOR, GITHUB_TOKEN, ...own } = process.env;
-  return spawn(process.execPath, [COMMAND, ...args], {
+  return spawn(COMMAND, args, {
     cwd,
-    env: { ...own, XDG_STATE_HOME: join(cwd, ".state"), ...env },
+    env: { ...own, PATH: `${NODE}:${own.PATH}`, XDG_STATE_HOME: join(cwd, ".state"), ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
 }
