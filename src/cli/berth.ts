@@ -29,6 +29,8 @@ async function main(argv: readonly string[]): Promise<void> {
   }
   const interrupts = listenForInterrupts();
   const logLevel = logLevelOf(argv);
+  // What Node says of the code of dependencies is for those who work on Berth.
+  if (logLevel !== "debug") process.noDeprecation = true;
   // `berth run --list | head`: a reader that has seen enough is no error.
   for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
   try {
@@ -82,9 +84,17 @@ function finishCommand(command: Command): void {
         .choices(LOG_LEVELS)
         .default("warn"),
     )
-    .showHelpAfterError("(--help shows what it takes)")
+    .configureOutput({
+      outputError: (text, write) => write(text.replace(/^error: /, "berth: ")),
+    })
+    .showHelpAfterError(`${nameOf(command)} --help shows what it takes.`)
     .exitOverride();
   for (const child of command.commands) finishCommand(child);
+}
+
+/** As it is typed: `berth engine status`. */
+function nameOf(command: Command): string {
+  return command.parent === null ? command.name() : `${nameOf(command.parent)} ${command.name()}`;
 }
 
 /** Needed before the arguments are parsed, for errors in them too. */

@@ -37,7 +37,7 @@ export function demoCommand(interrupts: Interrupts): Command {
         "local",
       ]),
     )
-    .option("--docker <endpoint>", "the engine to use, as DOCKER_HOST")
+    .option("--docker <endpoint>", "the engine to use, as in DOCKER_HOST")
     .addHelpText("after", "\nExample:\n  berth demo")
     .action(async (flags: DemoFlags) => {
       const { stdout, stderr, env } = process;

@@ -11,7 +11,7 @@ export function doctorCommand(signal: AbortSignal): Command {
   return new Command("doctor")
     .description("Say what Berth finds on this machine and what it misses.")
     .option("--fix", "make what is missing: engine, job image, Node")
-    .option("--docker <endpoint>", "the engine to use, as DOCKER_HOST")
+    .option("--docker <endpoint>", "the engine to use, as in DOCKER_HOST")
     .option("--json", "print one JSON object")
     .option("--brief", "print only what is missing, or has been made")
     .addHelpText("after", "\nExample:\n  berth doctor --fix")

@@ -14,6 +14,7 @@ export function engineCommand(signal: AbortSignal): Command {
     .command("status")
     .description("Say whether it runs. Exit code 3 when it does not.")
     .option("--json", "print one JSON object")
+    .addHelpText("after", "\nExample:\n  berth engine status --json")
     .action(async ({ json }: { json?: true }) => {
       const status = await readStatus(signal);
       process.stdout.write(json ? `${JSON.stringify(status, null, 2)}\n` : asText(status));
@@ -24,6 +25,7 @@ export function engineCommand(signal: AbortSignal): Command {
     .command("stop")
     .description("End it and all its containers.")
     .option("--remove", "delete its images, containers and volumes as well")
+    .addHelpText("after", "\nExample:\n  berth engine stop --remove")
     .action(async ({ remove }: { remove?: true }) => {
       const folder = ownFolder();
       const pid = await enginePid(folder);

@@ -13,7 +13,7 @@ export function gcCommand(_signal: AbortSignal): Command {
     .argument("[run]", "only of that run; what --keep left of it goes too")
     .option("--dry-run", "say what would be removed")
     .option("--json", "print one JSON object")
-    .option("--docker <endpoint>", "the engine to use, as DOCKER_HOST")
+    .option("--docker <endpoint>", "the engine to use, as in DOCKER_HOST")
     .addHelpText("after", "\nExample:\n  berth gc --dry-run")
     .action(async (run: string | undefined, flags: GcFlags) => {
       const { docker } = await connectEngine(thisMachine(flags));

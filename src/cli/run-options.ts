@@ -32,6 +32,8 @@ export type RunFlags = {
 };
 
 const EXAMPLES = `
+Flags that take K=V, K:V, a file of such lines or a job may be repeated.
+
 Examples:
   berth run                                        all workflows that a push starts
   berth run .github/workflows/ci.yml -j test       one job and what it needs
@@ -47,10 +49,10 @@ export function runCommand(action: (files: string[], flags: RunFlags) => Promise
       "[files...]",
       "workflow files; without any, all of .github/workflows that the event starts",
     )
-    .addOption(many("-j, --job <id>", "that job and what it needs; may be repeated"))
+    .addOption(many("-j, --job <id>", "that job and what it needs"))
     .option("-e, --event <name>", "what happened (default: push, or the only event there is)")
     .option("--event-file <file>", "JSON payload; its fields replace those taken from git")
-    .addOption(many("--input <k=v>", "input of workflow_dispatch"))
+    .addOption(many("--input <k=v>", "an input of workflow_dispatch"))
     .addOption(many("--input-file <file>", "inputs, in dotenv syntax"))
     .addOption(many("--secret <k=v>", "a secret; K alone takes it from the environment"))
     .addOption(many("--secret-file <file>", "secrets, in dotenv syntax"))
@@ -58,7 +60,7 @@ export function runCommand(action: (files: string[], flags: RunFlags) => Promise
     .addOption(many("--var-file <file>", "configuration variables, in dotenv syntax"))
     .addOption(many("--env <k=v>", "an environment variable, below those of the workflow"))
     .addOption(many("--env-file <file>", "environment variables, in dotenv syntax"))
-    .addOption(many("--matrix <k:v>", "only legs with that value; may be repeated"))
+    .addOption(many("--matrix <k:v>", "only matrix legs with that value"))
     .addOption(many("--image <label=image>", "the image for a label of runs-on; * for all"))
     .option("--actor <name>", "who started it (default: git's user.name)")
     .option("--github-url <url>", "address of GitHub (default: of the remote origin)")
@@ -74,11 +76,13 @@ export function runCommand(action: (files: string[], flags: RunFlags) => Promise
         .choices(["docker", "local"])
         .default("docker"),
     )
-    .option("--docker <endpoint>", "the engine to use, as DOCKER_HOST")
+    .option("--docker <endpoint>", "the engine to use, as in DOCKER_HOST")
     .option("--keep", "keep a failed job's container and say how to get in")
     .option("--list", "print jobs, matrix legs and order; run nothing")
     .option("--json", "one event a line on stdout, for programs")
-    .option("-q, --quiet", "print failures and the summary only")
+    .addOption(
+      new Option("-q, --quiet", "print failures and the summary only").conflicts("verbose"),
+    )
     .option("-v, --verbose", "print everything")
     .addHelpText("after", EXAMPLES)
     .action(action);

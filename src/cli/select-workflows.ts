@@ -83,7 +83,7 @@ async function locate(
     if (found !== undefined) return [path];
   }
   throw new BerthError("USAGE", {
-    message: `There is no workflow file ${file}; looked at ${tries.join(", ")}.`,
+    message: `There is no workflow file ${file}; looked at ${[...new Set(tries)].join(", ")}.`,
     remedy: "Name a file relative to this folder or to the repository's root.",
   });
 }
