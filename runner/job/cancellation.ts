@@ -97,7 +97,7 @@ export function readCancelReason(value: Json | undefined): CancelReason | undefi
 /** A job has to end at once: the second Ctrl-C came, or it took too long over being cancelled. */
 export class TornDown extends Error {
   constructor() {
-    super("The job was ended at once, without its clean-up.");
+    super("The job was ended at once; the steps that were left did not run.");
     this.name = "TornDown";
   }
 }

@@ -151,7 +151,10 @@ function tellInterrupts(view: View, { first, second }: Interrupts): Disposable {
     view.note(
       "Cancelling: steps are stopped, and those with always() still run. Ctrl-C again ends at once.",
     );
-  const tellSecond = () => view.note("Ending at once; what the jobs made is removed.");
+  const tellSecond = () =>
+    view.note(
+      "Ending at once: no further step runs, and containers, networks and volumes are removed.",
+    );
   first.addEventListener("abort", tellFirst);
   second.addEventListener("abort", tellSecond);
   return {

@@ -1,4 +1,5 @@
 import type { SetupEvent } from "../hosts/setup-step.ts";
+import { cutColumns } from "./view/columns.ts";
 
 /** Where no line can be rewritten, a step that takes long says so now and then. */
 const PATIENCE_MS = 10_000;
@@ -26,7 +27,7 @@ export function showSetup(terminal: Terminal): Disposable & { report(event: Setu
     const seconds = Math.floor((performance.now() - running.begin) / 1000);
     if (canRedraw) {
       const text = `· ${running.name} ${seconds} s  ${running.line}`;
-      terminal.write(`\r\u001b[K${text.slice(0, (terminal.columns ?? 80) - 1)}`);
+      terminal.write(`\r\u001b[K${cutColumns(text, (terminal.columns ?? 80) - 1)}`);
     } else if (performance.now() - running.said > PATIENCE_MS) {
       running.said = performance.now();
       terminal.write(`  … ${seconds} s: ${running.line}\n`);

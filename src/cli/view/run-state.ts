@@ -116,6 +116,9 @@ export function labelOf({ runs }: RunState, { run, name }: { run: string; name: 
   return `${workflow.replace(/^.*\//, "").replace(/\.ya?ml$/, "")} / ${name}`;
 }
 
+/** "Set up job" first says what will run, then does what takes its time. */
+const INTRODUCTION =
+  /^(Current runner version|Runner (group )?name|Machine name|Secret source|Prepare |Complete job name)/;
 const MAX_PROGRESS_CHARACTERS = 400;
 
 function addLine(step: StepState | undefined, line: string): void {
@@ -124,7 +127,7 @@ function addLine(step: StepState | undefined, line: string): void {
   // A step's log begins with a group that repeats its script and environment.
   if (tag === "group" && step.log.isEmpty) step.isInHeader = true;
   if (tag === "endgroup") step.isInHeader = false;
-  else if (!step.isInHeader && tag !== "debug" && text !== "") {
+  else if (!step.isInHeader && tag !== "debug" && text !== "" && !INTRODUCTION.test(text)) {
     step.progress = text.slice(0, MAX_PROGRESS_CHARACTERS);
   }
   step.log.add(line);
