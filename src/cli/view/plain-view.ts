@@ -81,6 +81,8 @@ export function plainView(
     const wasInGroup = inGroup.has(jobKey(event));
     if (line.tag === "group") inGroup.add(jobKey(event));
     if (line.tag === "endgroup") inGroup.delete(jobKey(event));
+    // Its header repeats the name that has just been printed.
+    if (line.tag === "group" && line.text === step?.name) return undefined;
     const text = renderLogLine(line, style);
     const indent = wasInGroup && line.tag !== "group" ? "  " : "";
     return text === undefined ? undefined : `${tag(event)} ${indent}${text}`.trimEnd();

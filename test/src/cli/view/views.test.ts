@@ -73,6 +73,20 @@ describe("plain lines", () => {
   });
 });
 
+it("prints a script step's name once, and its script below", async () => {
+  const log = (line: string): RunEvent => ({ ...JOB, type: "log", step: 2, line });
+  const lines = await plain(
+    [
+      ...FAILING.slice(0, 2),
+      { ...JOB, type: "step_started", step: 2, stepName: "Run make all" },
+      ...["##[group]Run make all", "make all", "##[endgroup]", "done"].map(log),
+    ],
+    "normal",
+  );
+
+  expect(lines.slice(1, 4)).toEqual(["[test] ▶ Run make all", "[test]   make all", "[test] done"]);
+});
+
 describe("the live list", () => {
   it("ends as the failed step's log and the summary", async () => {
     const screen = await live(FAILING, { rows: 24, columns: 80 });
