@@ -148,7 +148,7 @@ function sentenceFor(end: ContainerEnd): string | undefined {
       const { exitCode, oomKilled } = end;
       const why = explainExit({ of: "container", exitCode, oomKilled });
       if (why !== undefined) return `${why.sentence} ${why.remedy}`;
-      return `The job's container ended (exit code ${exitCode}): a step killed its first process, or the engine stopped it.`;
+      return `The job's container ended (exit code ${exitCode}): a step must have killed the shell in it, or the engine stopped it.`;
     }
     default:
       return end satisfies never;
