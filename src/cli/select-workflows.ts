@@ -1,3 +1,4 @@
+import type { Stats } from "node:fs";
 import { readdir, readFile, stat } from "node:fs/promises";
 import { isAbsolute, join, relative, resolve } from "node:path";
 import { BerthError } from "../../runner/errors.ts";
@@ -88,14 +89,35 @@ async function locate(
   });
 }
 
+/** Far above what GitHub takes; it keeps what is no workflow at all from filling memory. */
+const LARGEST_WORKFLOW_BYTES = 10 * 1024 * 1024;
+
 async function readSource(path: string): Promise<string> {
+  const text = await readRegularFile(path);
+  if (text.includes("\0")) throw unreadable(path, "it is not UTF-8 text, but holds NUL characters");
+  return text;
+}
+
+/** Opening a pipe would wait for its writer, without end, and a device has no end. */
+async function readRegularFile(path: string): Promise<string> {
+  let found: Stats;
   try {
-    return await readFile(path, "utf8");
+    found = await stat(path);
+    if (found.isFile() && found.size <= LARGEST_WORKFLOW_BYTES) return await readFile(path, "utf8");
   } catch (cause) {
-    throw new BerthError("USAGE", {
-      message: `The workflow file ${path} cannot be read: ${reasonOf(cause)}.`,
-      remedy: "Check its permissions.",
-      cause,
-    });
+    throw unreadable(path, reasonOf(cause), cause);
   }
+  if (found.isDirectory()) throw unreadable(path, "it is a folder");
+  throw unreadable(
+    path,
+    found.isFile() ? `it has ${found.size} bytes` : "it is not a regular file",
+  );
+}
+
+function unreadable(path: string, why: string, cause?: unknown): BerthError {
+  return new BerthError("USAGE", {
+    message: `The workflow file ${path} cannot be read: ${why}.`,
+    remedy: "See that it is a text file of YAML which you may read.",
+    cause,
+  });
 }
