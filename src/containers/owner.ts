@@ -26,6 +26,18 @@ export function isOwnerAlive(owner: string): boolean {
   return startOf(Number(pid)) === start;
 }
 
+/**
+ * The pid of an owner that is stopped (SIGSTOP, a debugger) on this machine. It cannot be talked to, and what it holds it will not
+ * let go.
+ */
+export function stoppedOwnerPid(owner: string): number | undefined {
+  const [host, pid] = owner.split(":");
+  if (host !== hostname() || !isOwnerAlive(owner)) return undefined;
+  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+  const state = stat.slice(stat.lastIndexOf(")") + 2)[0];
+  return state === "T" || state === "t" ? Number(pid) : undefined;
+}
+
 /** `<boot>/<pid namespace>/<clock ticks since boot>`; `undefined` where there is no such process or no /proc. */
 function startOf(pid: number): string | undefined {
   try {

@@ -1,10 +1,17 @@
 import type Docker from "dockerode";
+import { BerthError } from "../../runner/errors.ts";
+import type { ShellBackend } from "../../runner/shell/shell.ts";
 import { type ContainerPlace, containerPlace } from "./container-place.ts";
+import { attachContainer } from "./container-shell.ts";
 import { engineError } from "./engine-error.ts";
 import { HOME_LABEL, WORKSPACE_LABEL } from "./job-place.ts";
-import { JOB_LABEL, KIND_LABEL, type Labels } from "./labels.ts";
+import { JOB_LABEL, KIND_LABEL, type Labels, OWNER_LABEL } from "./labels.ts";
+import { stoppedOwnerPid } from "./owner.ts";
 import { readBoundPorts } from "./published-ports.ts";
 import { type Leak, removeContainer, removeNetwork } from "./remove-objects.ts";
+
+/** An engine answers an attach within milliseconds unless something holds it back. */
+const ATTACH_PATIENCE_MS = 5000;
 
 /** A place that was found again, with the labels that its container was given. */
 export type ReopenedPlace = ContainerPlace & { readonly labels: Labels };
@@ -46,10 +53,36 @@ export async function reopenJobPlace(
           onLeak,
         ),
     });
-    return { ...place, labels: found.Labels };
+    const attach = attachPastOwner(docker, found.Id, found.Labels[OWNER_LABEL] ?? "");
+    return { ...place, backend: { ...place.backend, attach }, labels: found.Labels };
   } catch (error) {
     throw engineError(error, "look for the job's container");
   }
+}
+
+/**
+ * The engine lets nobody else attach while a client is attached that does not read. Where that is the job's own process of before, stopped, it is
+ * ended: it would never learn that the job was taken from it.
+ */
+function attachPastOwner(docker: Docker, id: string, owner: string): ShellBackend["attach"] {
+  return async (signal) => {
+    const patience = AbortSignal.timeout(ATTACH_PATIENCE_MS);
+    try {
+      return await attachContainer(docker, id, AbortSignal.any([signal, patience]));
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!patience.aborted) throw error;
+    }
+    const pid = stoppedOwnerPid(owner);
+    if (pid === undefined) {
+      throw new BerthError("ENGINE_REFUSED", {
+        message: `The engine does not hand out the streams of container ${id}: another client is attached to it and does not read.`,
+        remedy: "End that client, then come back to the job.",
+      });
+    }
+    process.kill(pid, "SIGKILL");
+    return attachContainer(docker, id, signal);
+  };
 }
 
 async function removeFound(

@@ -5,7 +5,7 @@ const STEPS = 20;
 /**
  * A job whose steps print much and quickly, set outputs, variables and masks, and count on the disk how often each of them ran.
  */
-export function busyJob(id: string): JobDescription {
+export function busyJob(id: string, blockLines: number): JobDescription {
   const step = (n: number) => ({
     kind: "run" as const,
     id: `s${n}`,
@@ -14,7 +14,7 @@ export function busyJob(id: string): JobDescription {
       `echo ran >> ran-${n}`,
       `test "$PREVIOUS" = ${n === 1 ? '""' : n - 1}`,
       `i=0; while [ $i -lt 400 ]; do i=$((i+1)); echo "step ${n} line $i of what a busy step prints"; done`,
-      ...(n % 5 === 0 ? [`yes "block ${n}" | head -n 20000`] : []),
+      ...(n % 5 === 0 ? [`yes "block ${n}" | head -n ${blockLines}`] : []),
       `echo "PREVIOUS=${n}" >> "$GITHUB_ENV"`,
       `echo "value=${n}-$(wc -l < ran-${n})" >> "$GITHUB_OUTPUT"`,
       `echo "::set-output name=spoken::${n}"`,

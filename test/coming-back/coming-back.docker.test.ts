@@ -41,6 +41,32 @@ describe(`a job whose process dies (seed ${SEED})`, () => {
   });
 });
 
+it("takes a job over from a process that was stopped for good while the job prints", async () => {
+  const id = `stopped-${process.pid}`;
+  const folder = mkdtempSync(join(tmpdir(), "berth-coming-back-"));
+  const blockLines = 400_000; // 3 MB a step: more than the engine takes before it lets nobody else attach
+  const stopped = start(folder, id, blockLines);
+  try {
+    await pause(wholeMs);
+    stopped.kill("SIGSTOP");
+
+    const next = start(folder, id, blockLines);
+    const [code] = await once(next, "exit");
+
+    expect(stopped.signalCode).toBe("SIGKILL");
+    const events = JSON.parse(readFileSync(join(folder, "events.json"), "utf8")) as JobEvent[];
+    const blocks = events.filter((event) => event.type === "log" && event.line === "block 20");
+    expect([code, blocks.length, events.at(-1)]).toMatchObject([
+      0,
+      blockLines,
+      { type: "job_finished", conclusion: "success" },
+    ]);
+  } finally {
+    stopped.kill("SIGKILL");
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
 /** What must be the same however often the job's process died: all but times and places. */
 function essence(events: JobEvent[]) {
   return events.map((event) => {
@@ -98,9 +124,9 @@ async function runUntilDone(
   }
 }
 
-function start(folder: string, id: string): ChildProcess {
+function start(folder: string, id: string, blockLines = 20_000): ChildProcess {
   const driver = join(import.meta.dirname, "driver.ts");
-  return spawn(process.execPath, ["--no-warnings", driver, folder, id, image], {
+  return spawn(process.execPath, ["--no-warnings", driver, folder, id, image, String(blockLines)], {
     stdio: ["ignore", "ignore", "pipe"],
   });
 }

@@ -1,4 +1,4 @@
-/** Runs the busy job in a process of its own, or comes back to it: `driver.ts FOLDER JOB IMAGE`. Made to be killed. */
+/** Runs the busy job in a process of its own, or comes back to it: `driver.ts FOLDER JOB IMAGE LINES`. Made to be killed. */
 import { renameSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
@@ -10,7 +10,7 @@ import { openJobJournal } from "../../src/store/job-journal.ts";
 import { stateFolder } from "../../src/store/state-folder.ts";
 import { busyJob } from "./busy-job.ts";
 
-const [folder = "", id = "", image = ""] = process.argv.slice(2);
+const [folder = "", id = "", image = "", lines = ""] = process.argv.slice(2);
 const engine = await connectEngine({
   env: process.env,
   home: homedir(),
@@ -30,7 +30,11 @@ if (!journal.isFinished) {
     journal.record(event);
     events.push(event);
   };
-  await executeJob(busyJob(id), { openPlace, report, journal }, new AbortController().signal);
+  await executeJob(
+    busyJob(id, Number(lines)),
+    { openPlace, report, journal },
+    new AbortController().signal,
+  );
 }
 writeFileSync(join(folder, `events.${process.pid}`), JSON.stringify(events));
 renameSync(join(folder, `events.${process.pid}`), join(folder, "events.json"));
