@@ -138,6 +138,7 @@ export async function executeJob(
     for (const step of job.steps) await runStep(step, running);
     const outputs = await completeJob(running);
     if (journal) await place.shell.confirm();
+    journal?.confirm?.();
     return report.finished({ conclusion: state.status, outputs });
   } catch (error) {
     const { conclusion, message, cause } = await end(error, setUp);

@@ -135,6 +135,8 @@ export type Journal = {
   readonly startedAt: number;
   /** Those of an earlier life of this job, by number; empty for a new job. */
   readonly checkpoints: readonly Checkpoint[];
-  /** Resolves when the checkpoint is durable. */
+  /** @throws {BerthError} `SHELL_SUPERSEDED` when a newer process has the journal; to be asked before a job's end is made final. */
+  confirm?(): void;
+  /** Resolves when the checkpoint is durable; rejects with `SHELL_SUPERSEDED` as `confirm` does. */
   append(checkpoint: Checkpoint): Promise<void>;
 };

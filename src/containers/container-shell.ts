@@ -37,20 +37,21 @@ export async function attachContainer(
   containerId: string,
   signal: AbortSignal,
 ): Promise<ShellConnection> {
-  const attempt = new AbortController();
-  const giveUp = () => attempt.abort(signal.reason);
+  const attached = docker.getContainer(containerId).attach({
+    stream: true,
+    hijack: true,
+    stdin: true,
+    stdout: true,
+    stderr: true,
+  });
+  // dockerode's own signal does not end a hijacked request that the engine leaves unanswered.
+  const { promise: givenUp, reject } = Promise.withResolvers<never>();
+  const giveUp = () => reject(signal.reason);
   signal.addEventListener("abort", giveUp, { once: true });
   try {
-    const stream = await docker.getContainer(containerId).attach({
-      stream: true,
-      hijack: true,
-      stdin: true,
-      stdout: true,
-      stderr: true,
-      abortSignal: attempt.signal,
-    });
-    return shellConnection(stream as Duplex);
+    return shellConnection((await Promise.race([attached, givenUp])) as Duplex);
   } catch (error) {
+    attached.then((late) => (late as Duplex).destroy()).catch(() => {}); // nobody waits for it any more
     signal.throwIfAborted();
     throw engineError(error, "attach to the container");
   } finally {

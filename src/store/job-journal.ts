@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { createReadStream, fdatasyncSync, writeSync } from "node:fs";
+import { createReadStream, existsSync, fdatasyncSync, writeSync } from "node:fs";
 import {
   copyFile,
   type FileHandle,
@@ -49,8 +49,8 @@ export async function openJobJournal(
   { now = Date.now }: { now?: () => number } = {},
 ): Promise<JobJournal> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
+  const generation = await claimGeneration(folder);
   const before = await orSuperseded(folder, newestGeneration(folder));
-  const generation = before.number + 1;
   const entries = before.journal?.entries ?? [];
   const finishedBytes = before.journal?.finishedBytes;
   const toldBytes = finishedBytes ?? entries.at(-1)?.eventBytes ?? 0;
@@ -78,7 +78,7 @@ export async function openJobJournal(
     startedAt,
     isFinished: finishedBytes !== undefined,
     checkpoints: entries.map((entry) => entry.checkpoint),
-    ...writeTo(journal, events, toldBytes),
+    ...writeTo(journal, events, toldBytes, () => checkStillNewest(folder, generation)),
     told: () => readEvents(eventFile, toldBytes),
     [Symbol.asyncDispose]: () => keep.disposeAsync(),
   };
@@ -89,7 +89,8 @@ function writeTo(
   journal: FileHandle,
   events: FileHandle,
   toldBytes: number,
-): Pick<JobJournal, "record" | "append"> {
+  checkStillNewest: () => void,
+): Pick<JobJournal, "record" | "append" | "confirm"> {
   let eventBytes = toldBytes;
   let failure: unknown;
 
@@ -116,7 +117,10 @@ function writeTo(
       fdatasyncSync(events.fd);
       await journal.appendFile(formatEntry({ checkpoint, eventBytes }));
       await journal.datasync();
+      // In this order too: a checkpoint that the next generation may have missed must not be acted upon.
+      checkStillNewest();
     },
+    confirm: checkStillNewest,
   };
 }
 
@@ -155,6 +159,33 @@ async function publishGeneration(
   return file;
 }
 
+/**
+ * Tells the process of the generation before that its time is over, before its journal is read: whatever it adds from now on it takes
+ * back by stopping. Number of the new generation.
+ */
+async function claimGeneration(folder: string): Promise<number> {
+  const numbers = (await readdir(folder)).map((name) =>
+    Number(/^(?:journal|claim)\.(\d+)(?:\.jsonl)?$/.exec(name)?.[1] ?? 0),
+  );
+  const generation = Math.max(0, ...numbers) + 1;
+  try {
+    await using _ = await open(join(folder, claimFile(generation)), "wx", 0o600);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") throw superseded(folder, error);
+    throw error;
+  }
+  await syncFolder(folder);
+  return generation;
+}
+
+/** @throws {BerthError} `SHELL_SUPERSEDED` when a later generation was claimed, or this one is gone. */
+function checkStillNewest(folder: string, generation: number): void {
+  const isNewest =
+    existsSync(join(folder, generationFile(generation))) &&
+    !existsSync(join(folder, claimFile(generation + 1)));
+  if (!isNewest) throw superseded(folder, undefined);
+}
+
 async function newestGeneration(
   folder: string,
 ): Promise<{ number: number; journal?: ReturnType<typeof parseJournal> }> {
@@ -189,10 +220,11 @@ async function copyStart(from: string, to: string, bytes: number): Promise<void>
 /** The generation before is not needed any more; a process that still writes to it writes to nothing. */
 async function removeOlder(folder: string, { generation, events }: JournalHeader): Promise<void> {
   const older = (await readdir(folder)).filter((name) => {
-    const number = Number(/^(?:journal|events)\.(\d+)\./.exec(name)?.[1]);
-    return number < generation && name !== events;
+    const number = Number(/^(?:journal|events|claim)\.(\d+)(?:\.|$)/.exec(name)?.[1]);
+    return (number < generation && name !== events) || name === claimFile(generation);
   });
-  await Promise.all(older.map((name) => rm(join(folder, name), { force: true })));
+  // Journals first: without its journal a process knows that it is over, and does not need the claim any more.
+  for (const name of older.toSorted().reverse()) await rm(join(folder, name), { force: true });
 }
 
 async function* readEvents(file: string, bytes: number): AsyncGenerator<JobEvent> {
@@ -206,6 +238,7 @@ async function syncFolder(folder: string): Promise<void> {
   await handle.sync();
 }
 
+const claimFile = (generation: number) => `claim.${generation}`;
 const generationFile = (generation: number) => `journal.${generation}.jsonl`;
 
 function superseded(folder: string, cause: unknown): BerthError {

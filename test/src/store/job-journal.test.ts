@@ -126,13 +126,14 @@ describe("a job's journal", () => {
     expect(await Array.fromAsync(third.told())).toEqual(["one", "two", "three"].map(line));
   });
 
-  it("lets an old process that wakes up write only where nobody reads", async () => {
+  it("stops an old process that wakes up, which has written only where nobody reads", async () => {
     await using old = await openJobJournal(folder);
     await old.append(checkpoint(1));
     {
       await using next = await openJobJournal(folder);
       old.record(line("from the past"));
-      await old.append(checkpoint(2));
+      await expect(old.append(checkpoint(2))).rejects.toMatchObject({ code: "SHELL_SUPERSEDED" });
+      expect(() => old.confirm?.()).toThrow("Another process");
       next.record(line("from now"));
       await next.append(checkpoint(5));
     }
