@@ -11,7 +11,7 @@ import { readBoundPorts } from "./published-ports.ts";
 import { type Leak, removeContainer, removeNetwork } from "./remove-objects.ts";
 
 /** An engine answers an attach within milliseconds unless something holds it back. */
-const ATTACH_PATIENCE_MS = 5000;
+const ATTACH_PATIENCE_MS = 15_000;
 
 /** A place that was found again, with the labels that its container was given. */
 export type ReopenedPlace = ContainerPlace & { readonly labels: Labels };
@@ -61,27 +61,25 @@ export async function reopenJobPlace(
 }
 
 /**
- * The engine lets nobody else attach while a client is attached that does not read. Where that is the job's own process of before, stopped, it is
- * ended: it would never learn that the job was taken from it.
+ * A client that is attached and does not read holds back the container's output for all others, and in the end their attaching too. Where it is the
+ * job's own process of before, stopped, it is ended: it could not learn that the job was taken from it, and would freeze it.
  */
 function attachPastOwner(docker: Docker, id: string, owner: string): ShellBackend["attach"] {
   return async (signal) => {
+    const pid = stoppedOwnerPid(owner);
+    if (pid !== undefined) process.kill(pid, "SIGKILL");
     const patience = AbortSignal.timeout(ATTACH_PATIENCE_MS);
     try {
       return await attachContainer(docker, id, AbortSignal.any([signal, patience]));
     } catch (error) {
       signal.throwIfAborted();
       if (!patience.aborted) throw error;
-    }
-    const pid = stoppedOwnerPid(owner);
-    if (pid === undefined) {
       throw new BerthError("ENGINE_REFUSED", {
         message: `The engine does not hand out the streams of container ${id}: another client is attached to it and does not read.`,
         remedy: "End that client, then come back to the job.",
+        cause: error,
       });
     }
-    process.kill(pid, "SIGKILL");
-    return attachContainer(docker, id, signal);
   };
 }
 
