@@ -2,11 +2,9 @@ import { randomBytes } from "node:crypto";
 import { BerthError } from "../runner/errors.ts";
 import type { JobPlaceRequest } from "../runner/job/container-spec.ts";
 import type { ExecuteJobDeps, JobPlace } from "../runner/job/execute-job.ts";
-import { explainExit } from "../runner/job/explain-exit.ts";
 import { openShell } from "../runner/shell/open-shell.ts";
 import { shellArgv } from "../runner/shell/preamble.ts";
 import type { Engine } from "./containers/connect-engine.ts";
-import type { ContainerEnd } from "./containers/container-end.ts";
 import type { ContainerPlace } from "./containers/container-place.ts";
 import type { UserIds } from "./containers/container-user.ts";
 import { openJobPlace } from "./containers/job-place.ts";
@@ -109,7 +107,7 @@ async function withShell(
     paths: place.paths,
     containerId: place.containerId,
     ...(place.networkId !== undefined && { networkId: place.networkId }),
-    explainEnd: async () => sentenceFor(await place.end()),
+    explainEnd: place.explainEnd,
     abandon: () => {
       isAbandoned = true;
     },
@@ -127,32 +125,13 @@ async function isWorthReturning(
 /** An image without `sh` is the common case, and the engine says it in its own words. */
 async function whyNoShell(place: ContainerPlace, cause: unknown): Promise<unknown> {
   if (!(cause instanceof BerthError) || cause.code !== "SHELL_LOST") return cause;
-  const end = await place.end().catch(() => undefined);
-  const why = end === undefined ? undefined : sentenceFor(end);
+  const why = await place.explainEnd().catch(() => undefined);
   if (why === undefined) return cause;
   return new BerthError("IMAGE_UNUSABLE", {
     message: `The job's shell could not be started in ${place.image}. ${why}`,
     remedy: "Use an image with a POSIX shell at /bin/sh.",
     cause,
   });
-}
-
-function sentenceFor(end: ContainerEnd): string | undefined {
-  switch (end.state) {
-    case "running":
-      return undefined;
-    case "gone":
-      return "The job's container was removed while the job ran. See what else uses this engine.";
-    case "ended": {
-      if (end.error !== "") return `The engine says: ${end.error}`;
-      const { exitCode, oomKilled } = end;
-      const why = explainExit({ of: "container", exitCode, oomKilled });
-      if (why !== undefined) return `${why.sentence} ${why.remedy}`;
-      return `The job's container ended (exit code ${exitCode}): a step must have killed the shell in it, or the engine stopped it.`;
-    }
-    default:
-      return end satisfies never;
-  }
 }
 
 function containerGone(request: JobPlaceRequest): BerthError {

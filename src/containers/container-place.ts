@@ -65,12 +65,12 @@ export function describeContainerEnd(end: ContainerEnd): string | undefined {
     case "running":
       return undefined;
     case "gone":
-      return "The job's container was removed while the job ran. Run the job again.";
+      return "The job's container was removed while the job ran. See what else uses this engine.";
     case "ended": {
       const explained = explainExit({ of: "container", ...end });
       const said = end.error === "" ? "" : ` The engine said: ${end.error}`;
       return explained === undefined
-        ? `The job's container ended with exit code ${end.exitCode} while the job ran.${said}`
+        ? `The job's container ended (exit code ${end.exitCode}): a step must have killed the shell in it, or the engine stopped it.${said}`
         : `${explained.sentence} ${explained.remedy}${said}`;
     }
     default:

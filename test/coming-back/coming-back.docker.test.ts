@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
@@ -47,13 +47,14 @@ it("takes a job over from a process that was stopped for good while the job prin
   const blockLines = 400_000; // 3 MB a step: more than the engine takes before it lets nobody else attach
   const stopped = start(folder, id, blockLines);
   try {
-    await pause(wholeMs);
+    await logOf(folder, 1_000_000);
+    const gone = once(stopped, "exit");
     stopped.kill("SIGSTOP");
 
     const next = start(folder, id, blockLines);
     const [code] = await once(next, "exit");
 
-    expect(stopped.signalCode).toBe("SIGKILL");
+    expect(await gone).toEqual([null, "SIGKILL"]);
     const events = JSON.parse(readFileSync(join(folder, "events.json"), "utf8")) as JobEvent[];
     const blocks = events.filter((event) => event.type === "log" && event.line === "block 20");
     expect([code, blocks.length, events.at(-1)]).toMatchObject([
@@ -66,6 +67,20 @@ it("takes a job over from a process that was stopped for good while the job prin
     rmSync(folder, { recursive: true, force: true });
   }
 });
+
+/** Waits until the job in `folder` has told that many bytes. */
+async function logOf(folder: string, bytes: number): Promise<void> {
+  for (let size = 0; size < bytes; await pause(20)) {
+    const journal = join(folder, "journal");
+    const names = existsSync(journal) ? readdirSync(journal) : [];
+    size = Math.max(
+      0,
+      ...names
+        .filter((name) => name.startsWith("events"))
+        .map((name) => statSync(join(journal, name)).size),
+    );
+  }
+}
 
 /** What must be the same however often the job's process died: all but times and places. */
 function essence(events: JobEvent[]) {
