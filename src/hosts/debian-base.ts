@@ -6,12 +6,6 @@ import { runCommand } from "./run-command.ts";
 import type { ApplyOptions } from "./setup-step.ts";
 
 const SUITE = "bookworm";
-const DEFAULT_SOURCES = [
-  `deb http://deb.debian.org/debian ${SUITE} main`,
-  `deb http://deb.debian.org/debian ${SUITE}-updates main`,
-  `deb http://deb.debian.org/debian-security ${SUITE}-security main`,
-];
-
 /** What Debian's own slim images leave out, too. */
 const LEFT_OUT = [
   "/usr/share/man/*",
@@ -55,7 +49,8 @@ export async function makeDebianBase(
         ...(await machineProxies(signal)),
         SUITE,
         tarFile,
-        ...(sources.length > 0 ? sources : DEFAULT_SOURCES),
+        // With none mmdebstrap takes Debian's own, with updates and security.
+        ...sources,
       ],
       { signal, onLine: progress },
     );
