@@ -34,7 +34,11 @@ export async function reopenJobPlace(
       docker.listNetworks({ filters: { label } }),
     ]);
     const [found] = containers;
-    if (found === undefined) return undefined;
+    if (found === undefined) {
+      // Its maker died between the network and the container: nobody else would remove it.
+      await removeNetworks(docker, networks, onLeak);
+      return undefined;
+    }
 
     const container = docker.getContainer(found.Id);
     const place = containerPlace(docker, {
@@ -92,7 +96,19 @@ async function removeFound(
   await removeContainer(docker, container).catch((cause) =>
     onLeak({ kind: "container", id: container, cause }),
   );
-  for (const id of networks) {
+  await removeNetworks(
+    docker,
+    networks.map((Id) => ({ Id })),
+    onLeak,
+  );
+}
+
+async function removeNetworks(
+  docker: Docker,
+  networks: readonly { readonly Id: string }[],
+  onLeak: (leak: Leak) => void,
+): Promise<void> {
+  for (const { Id: id } of networks) {
     await removeNetwork(docker, id).catch((cause) => onLeak({ kind: "network", id, cause }));
   }
 }
