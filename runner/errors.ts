@@ -14,6 +14,11 @@ export const ERROR_CODES = [
   "SHELL_SUPERSEDED",
   "JOURNAL_MISMATCH",
   "SETUP_FAILED",
+  "ACTION_INVALID",
+  "ACTION_NOT_FOUND",
+  "ACTION_FETCH_FAILED",
+  "ACTION_BUILD_FAILED",
+  "SERVICE_FAILED",
   "NOT_SUPPORTED_YET",
 ] as const;
 export type ErrorCode = (typeof ERROR_CODES)[number];

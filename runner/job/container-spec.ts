@@ -1,3 +1,5 @@
+import type { ActionRepository } from "../actions/action-source.ts";
+
 /**
  * `container:` of a job after its expressions are evaluated, or the default container of a job without one. Strings keep
  * the workflow's syntax: ports `[ip:][host:]container[/udp]`, volumes `source:target[:ro]`, options as
@@ -21,4 +23,6 @@ export type JobPlaceRequest = {
   readonly labels: readonly string[];
   /** Absent: the job has no `container:` and runs in the image of its labels. */
   readonly container?: ContainerSpec;
+  /** What `uses:` names in other repositories, each to be found read-only at `<actions>/OWNER/REPO/REF`. */
+  readonly actions?: readonly ActionRepository[];
 };

@@ -1,3 +1,5 @@
+import type { Readable } from "node:stream";
+import type { ActionRepository, ActionSource } from "../actions/action-source.ts";
 import { createMasker } from "../logs/mask.ts";
 import type { Journal, Shell } from "../shell/shell.ts";
 import { runStep } from "../steps/run-step.ts";
@@ -13,6 +15,8 @@ import { JobState } from "./job-state.ts";
 import { maskSecrets } from "./mask-secrets.ts";
 import type { RunningJob } from "./running-job.ts";
 import { planJob, setUpJob } from "./set-up-job.ts";
+import type { Siblings } from "./siblings.ts";
+import type { WorkingTree } from "./working-tree.ts";
 
 /** Where a job's steps run, with its shell. Disposing of it removes all of it. */
 export type JobPlace = AsyncDisposable & {
@@ -31,6 +35,12 @@ export type JobPlace = AsyncDisposable & {
   };
   readonly containerId?: string;
   readonly networkId?: string;
+  /** Containers beside the job's own; absent where there is no engine. */
+  readonly siblings?: Siblings;
+  /** Puts further actions where the request's are: those that a local action of the workspace names. */
+  addActions?(actions: readonly ActionRepository[], signal: AbortSignal): Promise<void>;
+  /** Unpacks a tar into a folder that exists; its entries belong to the job's user then. */
+  unpack?(tar: Readable, folder: string, signal: AbortSignal): Promise<void>;
   /** Why the shell ended, in a sentence or two with what to do; asked after `SHELL_LOST`. */
   explainEnd?(): Promise<string | undefined>;
   /** Lets go of everything without removing it: another process has taken the job over. Disposing does nothing then. */
@@ -53,6 +63,10 @@ export type ExecuteJobDeps = {
     },
   ): Promise<JobPlace>;
   report(event: JobEvent): void;
+  /** Fetches what `uses:` names in other repositories. */
+  actions?: ActionSource;
+  /** What `actions/checkout` of the repository itself yields; without it that is the real action too. */
+  workingTree?: WorkingTree;
   /** Checkpoints of an earlier life of this job; events that it reported are not reported again. */
   journal?: Journal;
   /** Ends the job at once, without its clean-up steps. */
