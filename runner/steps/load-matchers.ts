@@ -2,7 +2,7 @@ import { isAbsolute } from "node:path/posix";
 import type { MatchersToRemove } from "../commands/command-effects.ts";
 import { runCommand } from "../job/running-job.ts";
 import { parseMatcherFile } from "../logs/problem-matcher.ts";
-import type { RunningStep } from "./run-step.ts";
+import type { RunningStep } from "./running-step.ts";
 
 /** `add-matcher` or `remove-matcher` as a step printed it, waiting for the step's end. */
 export type MatcherRequest = { fail(message: string): void } & (

@@ -1,22 +1,9 @@
-import type { CommandEffects } from "../commands/command-effects.ts";
-import {
-  applyFileCommands,
-  COMMAND_FILE_LIMIT_BYTES,
-  COMMAND_FILES,
-} from "../commands/file-commands.ts";
-import { createCommandHandler } from "../commands/handle-command.ts";
-import { type RecordedEffect, replayEffects } from "../commands/record-effects.ts";
 import { explainExit } from "../job/explain-exit.ts";
 import { ranOutOfMemory } from "../job/out-of-memory.ts";
 import { runCommand } from "../job/running-job.ts";
-import { createLineMatcher } from "../logs/match-problems.ts";
-import type { AnnotationCounts } from "../logs/step-log.ts";
-import { createStepOutput } from "../logs/step-output.ts";
 import type { Command, CommandResult } from "../shell/shell.ts";
-import { commandFiles, pickCommandFiles } from "./command-files.ts";
-import { loadMatchers, type MatcherRequest } from "./load-matchers.ts";
-import { resolveProblemFile } from "./resolve-problem-file.ts";
-import type { RunningStep, StepStop } from "./run-step.ts";
+import { listenToProcess } from "./listen-to-process.ts";
+import type { RunningStep } from "./running-step.ts";
 import { stepEnvironment } from "./step-environment.ts";
 
 /** A process that a step starts. */
@@ -25,13 +12,10 @@ export type StepProcess = {
   readonly args: readonly string[];
   readonly cwd: string;
   readonly write: NonNullable<Command["write"]>;
-};
-
-/** What is kept of a process's output with its result, so that a later life of the job need not see it again. */
-type ProcessNotes = {
-  readonly effects: readonly RecordedEffect[];
-  readonly stopped: StepStop["reason"] | null;
-  readonly recorded: AnnotationCounts;
+  /** Beside those of every step, over the `env` context: inputs and state. `null` removes one. */
+  readonly variables?: { readonly [name: string]: string | null };
+  /** Exit code 1 needs no words of ours: the program has printed its own. */
+  readonly explainsItself?: boolean;
 };
 
 /**
@@ -39,50 +23,17 @@ type ProcessNotes = {
  * ended well; what went wrong is in the step's log.
  */
 export async function runProcess(process: StepProcess, self: RunningStep): Promise<boolean> {
-  const { running, log, env, stop } = self;
-  const { place, masker, state } = running;
-  const files = commandFiles(place.paths.temp, self.token);
-  const requests: MatcherRequest[] = [];
-  let hasFailed = false;
-  const effects: CommandEffects = {
-    setOutput: (name, value) => state.setOutput(self.id, name, value),
-    // Only the later stages of an action read state; a script has none.
-    saveState: () => undefined,
-    setEnv(name, value) {
-      state.setEnv(name, value);
-      env[name] = value;
-    },
-    addPath: (directory) => state.addPath(directory),
-    addMask: (value) => masker.add(value),
-    addMatchers: (file, fail) => void requests.push({ add: file, fail }),
-    removeMatchers: (which, fail) => void requests.push({ remove: which, fail }),
-    fail() {
-      hasFailed = true;
-    },
-  };
-  const commands = createCommandHandler({
-    step: { echo: running.isDebugging },
-    log,
-    effects,
-    workspace: place.paths.workspace,
-    allowUnsecureCommands: isTrue(env.ACTIONS_ALLOW_UNSECURE_COMMANDS),
-    allowUnsecureStopTokens: isTrue(env.ACTIONS_ALLOW_UNSECURE_STOPCOMMAND_TOKENS),
-  });
-  const matcher = createLineMatcher({
-    registry: running.matchers,
-    resolveFile: (file, fromPath) =>
-      resolveProblemFile(file, { fromPath, workspace: place.paths.workspace }),
-  });
-  const output = createStepOutput({ log, masker, commands, matcher });
-
-  let hasEnded = false;
+  const { running, stop } = self;
+  const { place, state } = running;
+  const listener = listenToProcess(self);
   const result = await runCommand(
     running,
     {
       argv: [process.program, ...process.args],
       cwd: process.cwd,
       env: stepEnvironment({
-        env,
+        env: self.env,
+        variables: process.variables ?? {},
         addedPath: state.addedPath,
         github: self.github,
         runner: running.runner,
@@ -91,41 +42,15 @@ export async function runProcess(process: StepProcess, self: RunningStep): Promi
         trackingId: running.trackingId,
       }),
       write: [...process.write],
-      collect: COMMAND_FILES.map((name) => ({
-        path: files[name],
-        limitBytes: COMMAND_FILE_LIMIT_BYTES,
-      })),
+      collect: listener.collect,
     },
-    {
-      onOutput: output.write,
-      signal: stop.signal,
-      notes: () => {
-        output.end();
-        hasEnded = true;
-        return {
-          effects: commands.recorded,
-          stopped: stop.reason ?? null,
-          recorded: log.recorded,
-        } satisfies ProcessNotes;
-      },
-    },
+    { onOutput: listener.onOutput, signal: stop.signal, notes: listener.notes },
   );
-  if (!hasEnded) replay(result.notes as ProcessNotes);
-
-  function replay(notes: ProcessNotes): void {
-    replayEffects(notes.effects, { ...effects, setEcho: () => undefined });
-    log.restore(notes.recorded);
-    stop.reason = notes.stopped ?? undefined;
-  }
+  listener.settle(result.notes);
 
   const isWell = stop.reason !== undefined || (await reportExit(result, process, self));
-  applyFileCommands(pickCommandFiles(files, result.files), {
-    effects: { ...effects, addSummary: self.summary },
-    log,
-    masker,
-  });
-  await loadMatchers(requests, self);
-  return isWell && !hasFailed;
+  const hasObeyed = await listener.finish(result.files);
+  return isWell && hasObeyed;
 }
 
 /** Says in the log how the process ended, if it did not end well. */
@@ -136,7 +61,9 @@ async function reportExit(
 ): Promise<boolean> {
   const { started, exitCode } = result;
   if (started && exitCode === 0) return true;
-  log.annotate({ level: "error", message: exitMessage(result, process) });
+  if (!started || !process.explainsItself) {
+    log.annotate({ level: "error", message: exitMessage(result, process) });
+  }
   if (!started) return false;
   const oomKilled = await ranOutOfMemory(running);
   const explanation = explainExit({ of: "step", exitCode, oomKilled });
@@ -162,8 +89,4 @@ function exitMessage(
     default:
       return reason satisfies never;
   }
-}
-
-function isTrue(value: string | undefined): boolean {
-  return value?.toLowerCase() === "true";
 }

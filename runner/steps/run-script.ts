@@ -2,7 +2,7 @@ import { isAbsolute } from "node:path/posix";
 import { evaluateTemplate, toText } from "../expressions/evaluate.ts";
 import type { RunStep } from "../job/job-description.ts";
 import { runProcess } from "./run-process.ts";
-import type { RunningStep } from "./run-step.ts";
+import type { RunningStep } from "./running-step.ts";
 import { type ScriptShell, scriptShell } from "./shell-template.ts";
 
 /** Runs the script of a `run` step. True when it succeeded; what went wrong is in the step's log. */

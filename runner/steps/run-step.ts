@@ -15,28 +15,7 @@ import { commandFiles } from "./command-files.ts";
 import { displayName } from "./display-name.ts";
 import { readEnv } from "./read-env.ts";
 import { runScript } from "./run-script.ts";
-
-/** One step while it runs: what its handler works with. */
-export type RunningStep = {
-  readonly running: RunningJob;
-  readonly id: string;
-  readonly log: StepLog;
-  /** The `env` context as this step sees it; what the step sets for the others shows here too. */
-  readonly env: { [name: string]: string };
-  readonly github: Context;
-  /** For all templates of the step but `if`. */
-  readonly scope: Scope;
-  /** Distinguishes the files of this step, the same in every life of the job. */
-  readonly token: string;
-  readonly stop: StepStop;
-  summary(markdown: string): void;
-};
-
-/** Why the step has to stop, once it has to; `signal` is aborted then. */
-export type StepStop = {
-  readonly signal: AbortSignal;
-  reason: "cancelled" | "timeout" | undefined;
-};
+import type { StepStop } from "./running-step.ts";
 
 /**
  * Runs one step, from its condition to its conclusion, and keeps in the job's state what it leaves. A step that fails is a
@@ -66,7 +45,14 @@ export async function runStep(step: StepDescription, running: RunningJob): Promi
 
       const minutes = await readTimeout(step.timeoutMinutes, { scope, log });
       const { summary } = report;
-      const self = { running, id: step.id, log, env, github, scope, token, summary };
+      const setOutput = (name: string, value: string) =>
+        running.state.setOutput(step.id, name, value);
+      const saveState = () => undefined;
+      const state = new Map<string, string>();
+      const self = {
+        ...{ running, id: step.id, log, env, github, scope, token },
+        ...{ state, setOutput, saveState, summary },
+      };
       const wantsToGoOn = () => holds(hashes.recall);
       return await untilStopped({ running, minutes, wantsToGoOn, log, stepName }, (stop) =>
         step.kind === "run" ? runScript(step, { ...self, stop }) : refuseAction(step.uses),

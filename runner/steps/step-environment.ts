@@ -6,6 +6,8 @@ import type { ShellFacts } from "../shell/shell.ts";
 export type EnvironmentSources = {
   /** The `env` context as this step sees it. */
   readonly env: { readonly [name: string]: string };
+  /** State and inputs of an action: over the `env` context, below what no author can override. `null` removes one. */
+  readonly variables?: { readonly [name: string]: string | null };
   /** Directories that steps added to PATH, the newest first. */
   readonly addedPath: readonly string[];
   readonly github: { readonly [name: string]: Json };
@@ -22,14 +24,15 @@ export type EnvironmentSources = {
  *
  * @throws {BerthError} `INPUT_INVALID` naming the variable when a process could not be given it.
  */
-export function stepEnvironment(sources: EnvironmentSources): { [name: string]: string } {
+export function stepEnvironment(sources: EnvironmentSources): { [name: string]: string | null } {
   const { env, addedPath, github, runner, facts, home, trackingId } = sources;
-  for (const [name, value] of Object.entries(env)) checkVariable(name, value);
+  const own = sources.variables ?? {};
+  for (const [name, value] of Object.entries({ ...env, ...own })) checkVariable(name, value ?? "");
 
-  const variables: { [name: string]: string } = {};
+  const variables: { [name: string]: string | null } = {};
   if (home !== undefined) variables.HOME = home;
   variables.RUNNER_TRACKING_ID = trackingId;
-  Object.assign(variables, env);
+  Object.assign(variables, env, own);
   if (addedPath.length > 0) {
     variables.PATH = [...addedPath, env.PATH ?? facts.path].filter(Boolean).join(":");
   }

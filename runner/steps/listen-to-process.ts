@@ -1,0 +1,117 @@
+import type { CommandEffects } from "../commands/command-effects.ts";
+import {
+  applyFileCommands,
+  COMMAND_FILE_LIMIT_BYTES,
+  COMMAND_FILES,
+  type CommandFile,
+} from "../commands/file-commands.ts";
+import { createCommandHandler } from "../commands/handle-command.ts";
+import { type RecordedEffect, replayEffects } from "../commands/record-effects.ts";
+import type { Json } from "../expressions/template.ts";
+import { createLineMatcher } from "../logs/match-problems.ts";
+import type { AnnotationCounts } from "../logs/step-log.ts";
+import { createStepOutput } from "../logs/step-output.ts";
+import type { Command, CommandResult } from "../shell/shell.ts";
+import { commandFiles, pickCommandFiles } from "./command-files.ts";
+import { loadMatchers, type MatcherRequest } from "./load-matchers.ts";
+import { resolveProblemFile } from "./resolve-problem-file.ts";
+import type { RunningStep, StepStop } from "./running-step.ts";
+
+/** Hears one process of a step, wherever it runs: its output becomes log, commands are obeyed, its command files are read. */
+export type ProcessListener = {
+  /** Where its command files lie in the job, by their names in the `github` context. */
+  readonly files: { readonly [name in CommandFile]: string };
+  /** The same for a command of the shell. */
+  readonly collect: NonNullable<Command["collect"]>;
+  onOutput(chunk: Buffer): void;
+  /** The process has ended: what to keep with the result of the command that a later life replays. */
+  notes(): Json;
+  /** What `notes` gave, in this life or an earlier one; in the latter case what the process did by its output is done again, unheard. */
+  settle(notes: Json | undefined): void;
+  /** Does what the command files say, by their paths; then loads the problem matchers that were asked for. False when anything has failed so far. */
+  finish(files: CommandResult["files"]): Promise<boolean>;
+};
+
+/** What is kept of a process's output with its result, so that a later life of the job need not see it again. */
+type ProcessNotes = {
+  readonly effects: readonly RecordedEffect[];
+  readonly stopped: StepStop["reason"] | null;
+  readonly recorded: AnnotationCounts;
+};
+
+/** Makes the listener of one process; the calls come in the order in which they are listed. */
+export function listenToProcess(self: RunningStep): ProcessListener {
+  const { running, log, env, stop } = self;
+  const { place, masker, state } = running;
+  const { workspace } = place.paths;
+  const files = commandFiles(place.paths.temp, self.token);
+  const requests: MatcherRequest[] = [];
+  let hasFailed = false;
+  const effects: CommandEffects = {
+    setOutput: self.setOutput,
+    saveState: self.saveState,
+    setEnv(name, value) {
+      state.setEnv(name, value);
+      env[name] = value;
+    },
+    addPath: (directory) => state.addPath(directory),
+    addMask: (value) => masker.add(value),
+    addMatchers: (file, fail) => void requests.push({ add: file, fail }),
+    removeMatchers: (which, fail) => void requests.push({ remove: which, fail }),
+    fail() {
+      hasFailed = true;
+    },
+  };
+  const commands = createCommandHandler({
+    step: { echo: running.isDebugging },
+    log,
+    effects,
+    workspace,
+    allowUnsecureCommands: isTrue(env.ACTIONS_ALLOW_UNSECURE_COMMANDS),
+    allowUnsecureStopTokens: isTrue(env.ACTIONS_ALLOW_UNSECURE_STOPCOMMAND_TOKENS),
+  });
+  const matcher = createLineMatcher({
+    registry: running.matchers,
+    resolveFile: (file, fromPath) => resolveProblemFile(file, { fromPath, workspace }),
+  });
+  const output = createStepOutput({ log, masker, commands, matcher });
+  let wasHeard = false;
+
+  return {
+    files,
+    collect: COMMAND_FILES.map((name) => ({
+      path: files[name],
+      limitBytes: COMMAND_FILE_LIMIT_BYTES,
+    })),
+    onOutput: output.write,
+    notes() {
+      output.end();
+      wasHeard = true;
+      return {
+        effects: commands.recorded,
+        stopped: stop.reason ?? null,
+        recorded: log.recorded,
+      } satisfies ProcessNotes;
+    },
+    settle(notes) {
+      if (wasHeard || notes === undefined || notes === null) return;
+      const kept = notes as ProcessNotes;
+      replayEffects(kept.effects, { ...effects, setEcho: () => undefined });
+      log.restore(kept.recorded);
+      stop.reason = kept.stopped ?? undefined;
+    },
+    async finish(collected) {
+      applyFileCommands(pickCommandFiles(files, collected), {
+        effects: { ...effects, addSummary: self.summary },
+        log,
+        masker,
+      });
+      await loadMatchers(requests, self);
+      return !hasFailed;
+    },
+  };
+}
+
+function isTrue(value: string | undefined): boolean {
+  return value?.toLowerCase() === "true";
+}

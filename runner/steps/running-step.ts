@@ -1,0 +1,33 @@
+import type { Scope } from "../expressions/evaluate.ts";
+import type { Context } from "../job/contexts.ts";
+import type { RunningJob } from "../job/running-job.ts";
+import type { StepLog } from "../logs/step-log.ts";
+
+/** One stage of a step while it runs: what its handler works with. */
+export type RunningStep = {
+  readonly running: RunningJob;
+  readonly id: string;
+  readonly log: StepLog;
+  /** The `env` context as this step sees it; what the step sets for the others shows here too. */
+  readonly env: { [name: string]: string };
+  readonly github: Context;
+  /** For all templates of the step but `if`. */
+  readonly scope: Scope;
+  /** Distinguishes the files of this step, the same in every life of the job. */
+  readonly token: string;
+  readonly stop: StepStop;
+  /** What earlier stages of the same action saved, by the name they gave. */
+  readonly state: ReadonlyMap<string, string>;
+  setOutput(name: string, value: string): void;
+  saveState(name: string, value: string): void;
+  summary(markdown: string): void;
+};
+
+/** A stage of an action, with its inputs: those given, then the defaults of the others, under the names they were written with. */
+export type RunningAction = RunningStep & { readonly inputs: { readonly [name: string]: string } };
+
+/** Why the step has to stop, once it has to; `signal` is aborted then. */
+export type StepStop = {
+  readonly signal: AbortSignal;
+  reason: "cancelled" | "timeout" | undefined;
+};
