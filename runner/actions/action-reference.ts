@@ -1,15 +1,19 @@
 /** What a `uses:` names. */
 export type ActionReference =
-  | ({
-      readonly kind: "repository" /** Within the repository, `""` for its root; no slash at either end. */;
-      readonly path: string;
-    } & RepositoryReference)
+  | RepositoryActionReference
   /** `./path`, relative to the workspace, as it was written. */
   | { readonly kind: "local"; readonly path: string }
   /** `docker://image`. */
   | { readonly kind: "image"; readonly image: string };
 
-/** A repository at a branch, tag or full commit. */
+/** An action in a repository. */
+export type RepositoryActionReference = RepositoryReference & {
+  readonly kind: "repository";
+  /** Within the repository, `""` for its root; no slash at either end, no `..`. */
+  readonly path: string;
+};
+
+/** A repository at a branch, tag or full commit; a ref may hold slashes. */
 export type RepositoryReference = {
   readonly owner: string;
   readonly repo: string;

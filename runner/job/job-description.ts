@@ -58,7 +58,8 @@ type StepBase = {
 export type RunStep = StepBase & {
   readonly kind: "run";
   readonly run: Template;
-  readonly shell?: string;
+  /** Of a workflow's step a text; composite actions may have expressions here. */
+  readonly shell?: Template;
   readonly workingDirectory?: Template;
 };
 export type UsesStep = StepBase & {

@@ -14,7 +14,8 @@ export async function runScript(step: RunStep, self: RunningStep): Promise<boole
   const given = toText(await evaluateTemplate(step.workingDirectory ?? null, scope));
   const directory = given || running.defaults.workingDirectory || workspace;
   const cwd = isAbsolute(directory) ? directory : `${workspace}/${directory}`;
-  const shell = scriptShell(step.shell || running.defaults.shell, {
+  const named = toText(await evaluateTemplate(step.shell ?? null, scope));
+  const shell = scriptShell(named || running.defaults.shell, {
     facts,
     inJobContainer: running.inJobContainer,
   });

@@ -40,21 +40,10 @@ export function generateStepIds(uses: readonly (string | undefined)[]): string[]
 function basisOf(uses: string | undefined): string {
   if (uses === undefined) return "run";
   if (uses.startsWith("docker://")) return uses.slice("docker://".length);
-  if (/^(?:\.[\\/]|\$\/)/.test(uses)) return "self";
+  if (/^\.[\\/]/.test(uses)) return "self";
+  if (uses.startsWith("$/")) return "selfRepository";
   const [owner, repository] = (uses.split("@")[0] ?? "").split(/[\\/]/).filter(Boolean);
   return owner && repository ? `${owner}/${repository}` : "run";
-}
-
-/** What is wrong with a step's `uses`; `undefined` when nothing is. */
-export function explainBadUses(uses: string): string | undefined {
-  if (/^(?:\.[\\/]|\$\/)/.test(uses) || uses === ".") return undefined;
-  if (uses.startsWith("docker://")) {
-    return uses.length > "docker://".length ? undefined : `'${uses}' names no image`;
-  }
-  const [path = "", ref, ...rest] = uses.split("@");
-  const segments = path.split(/[\\/]/);
-  const isComplete = segments.length >= 2 && segments[0] && segments[1] && ref && rest.length === 0;
-  return isComplete ? undefined : `Expected format {org}/{repo}[/path]@ref. Actual '${uses}'`;
 }
 
 /** What is wrong with the `uses` of a job that calls a workflow. */

@@ -8,13 +8,13 @@ import {
   isSequence,
   isString,
 } from "@actions/workflow-parser/templates/tokens/type-guards";
+import { explainBadUses } from "../actions/parse-reference.ts";
 import { parseExpression, withImplicitSuccess } from "../expressions/parse-expression.ts";
 import type { Template } from "../expressions/template.ts";
 import type { StepDescription } from "../job/job-description.ts";
 import {
   explainBadCall,
   explainBadId,
-  explainBadUses,
   explainDuplicateId,
   generateStepIds,
 } from "./identifiers.ts";
@@ -183,7 +183,7 @@ function readStep(
       ...base,
       kind: "run",
       run: toTemplate(run, file),
-      ...(shell && { shell: shell.toString() }),
+      ...(shell && { shell: toTemplate(shell, file) }),
       ...templates(fields, file, { workingDirectory: "working-directory" }),
     };
   }

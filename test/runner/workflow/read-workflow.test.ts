@@ -249,7 +249,7 @@ it("gives ids to steps that have none as GitHub does", () => {
     "__actions_checkout_2",
     "__a_b_c",
     "__self",
-    "__self_2",
+    "__selfRepository",
     "__alpine_3_8",
     "__run",
     "__run_2",
