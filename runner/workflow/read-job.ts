@@ -1,4 +1,3 @@
-import { splitAllowedContext } from "@actions/workflow-parser/templates/allowed-context";
 import type { MappingToken } from "@actions/workflow-parser/templates/tokens/mapping-token";
 import type { TemplateToken } from "@actions/workflow-parser/templates/tokens/template-token";
 import {
@@ -8,27 +7,16 @@ import {
   isSequence,
   isString,
 } from "@actions/workflow-parser/templates/tokens/type-guards";
-import { explainBadUses } from "../actions/parse-reference.ts";
-import { parseExpression, withImplicitSuccess } from "../expressions/parse-expression.ts";
-import type { Template } from "../expressions/template.ts";
-import type { StepDescription } from "../job/job-description.ts";
-import {
-  explainBadCall,
-  explainBadId,
-  explainDuplicateId,
-  generateStepIds,
-} from "./identifiers.ts";
+import { explainBadCall, explainBadId } from "./identifiers.ts";
 import { explainBadMatrix } from "./matrix.ts";
 import { expandPermissions } from "./permissions.ts";
 import type { Problems } from "./problems.ts";
-import { positionOf, toTemplate } from "./to-template.ts";
+import { type ReadContext, readCondition, readSteps } from "./read-steps.ts";
+import { positionOf, templates, toTemplate } from "./to-template.ts";
 import { fieldsOf, placeOf, stringsOf } from "./token-fields.ts";
 import type { Defaults, Permissions, WorkflowJob } from "./workflow.ts";
 
 const MAX_GROUP_CHARACTERS = 400;
-
-/** What reading needs to know of the file and where to put what is wrong with it. */
-export type ReadContext = { readonly file: string; readonly problems: Problems };
 
 /** Reads one job, whose shape the schema has checked. `needs` are as written; the graph is checked later. */
 export function readJob(
@@ -134,91 +122,12 @@ function readCall(
   };
 }
 
-function readSteps(tokens: readonly TemplateToken[], context: ReadContext): StepDescription[] {
-  const taken = new Set<string>();
-  const given = tokens.map((token) => {
-    const id = fieldsOf(token).get("id");
-    if (!id) return undefined;
-    const text = id.toString();
-    const wrong =
-      explainBadId(text) ?? (taken.has(text.toLowerCase()) ? explainDuplicateId(text) : undefined);
-    if (wrong) context.problems.add(wrong, placeOf(id));
-    taken.add(text.toLowerCase());
-    return text;
-  });
-  const nameless = tokens.filter((_token, index) => given[index] === undefined);
-  const generated = generateStepIds(
-    nameless.map((token) => fieldsOf(token).get("uses")?.toString()),
-  ).values();
-  return tokens.flatMap((token, index) => {
-    const id = given[index] ?? generated.next().value;
-    const step = id === undefined ? undefined : readStep(id, token, context);
-    return step ? [step] : [];
-  });
-}
-
-function readStep(
-  id: string,
-  token: TemplateToken,
-  { file, problems }: ReadContext,
-): StepDescription | undefined {
-  const fields = fieldsOf(token);
-  const run = fields.get("run");
-  const uses = fields.get("uses");
-  const at = positionOf(token, file);
-  const base = {
-    id,
-    if: readCondition(fields.get("if"), problems),
-    ...templates(fields, file, {
-      name: "name",
-      env: "env",
-      continueOnError: "continue-on-error",
-      timeoutMinutes: "timeout-minutes",
-    }),
-    ...(at && { at }),
-  };
-  if (run) {
-    const shell = fields.get("shell");
-    return {
-      ...base,
-      kind: "run",
-      run: toTemplate(run, file),
-      ...(shell && { shell: toTemplate(shell, file) }),
-      ...templates(fields, file, { workingDirectory: "working-directory" }),
-    };
-  }
-  if (!uses) return undefined; // the schema has said so
-  const wrong = explainBadUses(uses.toString());
-  if (wrong) problems.add(wrong, placeOf(uses));
-  return {
-    ...base,
-    kind: "uses",
-    uses: uses.toString(),
-    ...templates(fields, file, { with: "with" }),
-  };
-}
-
 function readNameText(token: TemplateToken | undefined): { nameText?: string } {
   if (!token) return {};
   // Of mixed text `expression` is a format(…) call; `source` still has what was written.
   const isMixed = isBasicExpression(token) && token.originalExpressions !== undefined;
   const text = (isMixed && token.source) || token.toString();
   return text === "" ? {} : { nameText: text };
-}
-
-function readCondition(token: TemplateToken | undefined, problems: Problems): string {
-  if (!token) return "success()";
-  const text = isBasicExpression(token) ? token.expression : token.toString();
-  try {
-    const { namedContexts, functions } = splitAllowedContext(
-      token.definitionInfo?.allowedContext ?? [],
-    );
-    if (text.trim() !== "") parseExpression(text.trim(), namedContexts, functions);
-    return withImplicitSuccess(text);
-  } catch (error) {
-    problems.add(error instanceof Error ? error.message : String(error), placeOf(token));
-    return "success()";
-  }
 }
 
 function checkContainers(fields: ReadonlyMap<string, TemplateToken>, problems: Problems): void {
@@ -252,18 +161,4 @@ function checkStrategy(token: TemplateToken | undefined, { file, problems }: Rea
   if (!matrix) return;
   const wrong = explainBadMatrix(toTemplate(matrix, file));
   if (wrong) problems.add(wrong, placeOf(matrix));
-}
-
-/** The fields that are there, as templates, under the names they have here. */
-function templates<Name extends string>(
-  fields: ReadonlyMap<string, TemplateToken>,
-  file: string,
-  names: { readonly [name in Name]: string },
-): { [name in Name]?: Template } {
-  const found: { [name in Name]?: Template } = {};
-  for (const name of Object.keys(names) as Name[]) {
-    const token = fields.get(names[name]);
-    if (token) found[name] = toTemplate(token, file);
-  }
-  return found;
 }

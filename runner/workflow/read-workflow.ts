@@ -1,26 +1,17 @@
-import { NoOperationTraceWriter } from "@actions/workflow-parser";
 import { StringDefinition } from "@actions/workflow-parser/templates/schema/string-definition";
 import type { TemplateSchema } from "@actions/workflow-parser/templates/schema/template-schema";
-import {
-  TemplateContext,
-  TemplateValidationErrors,
-} from "@actions/workflow-parser/templates/template-context";
-import { readTemplate } from "@actions/workflow-parser/templates/template-reader";
 import type { TemplateToken } from "@actions/workflow-parser/templates/tokens/template-token";
 import { isMapping, isSequence } from "@actions/workflow-parser/templates/tokens/type-guards";
 import { WORKFLOW_ROOT } from "@actions/workflow-parser/workflows/workflow-constants";
 import { getWorkflowSchema } from "@actions/workflow-parser/workflows/workflow-schema";
 import { checkNeeds } from "./check-needs.ts";
-import { locateExpression } from "./locate-expression.ts";
 import { type Problem, Problems, workflowInvalid } from "./problems.ts";
 import { checkConcurrency, readDefaults, readJob, readPermissions } from "./read-job.ts";
+import { readTokens } from "./read-tokens.ts";
 import { readTriggers } from "./read-triggers.ts";
 import { toTemplate } from "./to-template.ts";
 import { fieldsOf, placeOf } from "./token-fields.ts";
 import type { Workflow, WorkflowJob } from "./workflow.ts";
-import { readYaml } from "./yaml-reader.ts";
-
-const MAX_BYTES = 1024 * 1024;
 
 /** A workflow file: its path relative to the repository's root, and what is in it. */
 export type WorkflowSource = { readonly file: string; readonly text: string };
@@ -42,30 +33,18 @@ export function checkWorkflow({ file, text }: WorkflowSource): {
   readonly problems: readonly Problem[];
 } {
   const problems = new Problems(file, text);
-  if (Buffer.byteLength(text) > MAX_BYTES) {
-    problems.add("The file is larger than 1 MiB", undefined);
-    return { problems: problems.list };
-  }
-  const root = parse(file, text, problems);
-  if (!root || !isMapping(root)) return { problems: problems.list };
+  const tokens = readTokens(
+    { file, text },
+    { schema: correctedSchema(), root: WORKFLOW_ROOT },
+    problems,
+  );
+  for (const { message, at } of tokens?.findings ?? []) problems.add(message, at);
+  if (!tokens?.root || !isMapping(tokens.root)) return { problems: problems.list };
 
-  const workflow = convert(root, file, problems);
+  const workflow = convert(tokens.root, file, problems);
   return problems.list.length > 0
     ? { problems: problems.list }
     : { workflow, problems: problems.list };
-}
-
-function parse(file: string, text: string, problems: Problems): TemplateToken | undefined {
-  const errors = new TemplateValidationErrors();
-  const context = new TemplateContext(errors, correctedSchema(), new NoOperationTraceWriter());
-  const fileId = context.getFileId(file);
-  const yaml = readYaml(text, fileId, problems);
-  if (!yaml) return undefined;
-  const root = readTemplate(context, WORKFLOW_ROOT, yaml, fileId);
-  for (const { rawMessage, range } of errors.getErrors()) {
-    problems.add(rawMessage, range && locateExpression(range.start, yaml.blocks, text));
-  }
-  return root;
 }
 
 /** The library's schema takes `on: repository_dispatch` for another event's name. */

@@ -33,3 +33,17 @@ export function positionOf(token: TemplateToken, file: string): Position | undef
   const { line, col } = token;
   return line === undefined || col === undefined ? undefined : { file, line, column: col };
 }
+
+/** The fields that are there, as templates, under the names they have here. */
+export function templates<Name extends string>(
+  fields: ReadonlyMap<string, TemplateToken>,
+  file: string,
+  names: { readonly [name in Name]: string },
+): { [name in Name]?: Template } {
+  const found: { [name in Name]?: Template } = {};
+  for (const name of Object.keys(names) as Name[]) {
+    const token = fields.get(names[name]);
+    if (token) found[name] = toTemplate(token, file);
+  }
+  return found;
+}

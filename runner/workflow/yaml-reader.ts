@@ -50,7 +50,7 @@ export function readYaml(text: string, fileId: number, problems: Problems): Yaml
   }
   if (document.errors.length > 0) return undefined;
   if (document.contents === null) {
-    problems.add("The workflow is empty", undefined);
+    problems.add("The file is empty", undefined);
     return undefined;
   }
   const events = flatten(document, fileId, lines, problems);
@@ -102,7 +102,7 @@ function flatten(
 
   const visit = (given: ParsedNode, depth: number): void => {
     if (depth > MAX_DEPTH) refuse(`Nesting is deeper than ${MAX_DEPTH} levels`, given);
-    if (events.length > MAX_EVENTS) refuse("The workflow is too large", given);
+    if (events.length > MAX_EVENTS) refuse("The file is too large", given);
     const node = follow(given);
     if (isScalar(node)) {
       events.push({ type: "literal", make: () => literal(node, fileId, rangeOf(node)) });

@@ -280,7 +280,7 @@ describe("a workflow that is wrong", () => {
   it.each<[string, string, string[]]>([
     ["no YAML", "on: [push", ["1:"]],
     ["two documents", `${job("name: x")}---\non: push\n`, ["multiple documents"]],
-    ["an empty file", "", ["1:1 The workflow is empty"]],
+    ["an empty file", "", ["1:1 The file is empty"]],
     ["a list", "- a", ["1:1 A sequence was not expected"]],
     ["no jobs", "on: push\n", ["1:1 Required property is missing: jobs"]],
     ["no on", `jobs: { a: { ${STEPS} } }`, ["1:1 Required property is missing: on"]],
