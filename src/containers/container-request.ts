@@ -92,9 +92,12 @@ const LOG_CONFIG = {
 export type ContainerFrame = {
   readonly name: string;
   readonly image: string;
-  readonly entrypoint: readonly string[];
-  readonly command: readonly string[];
-  readonly workingDir: string;
+  /** Whether its standard input is a shell for steps: kept open, with an init process and Berth's places below it. */
+  readonly isShell: boolean;
+  /** The author's own option or else the image's, when left out. */
+  readonly entrypoint?: readonly string[];
+  readonly command?: readonly string[];
+  readonly workingDir?: string;
   /** Below the author's own. */
   readonly env: readonly string[];
   readonly labels: Labels;
@@ -109,13 +112,13 @@ type CreateRequest = Docker.ContainerCreateOptions & {
   readonly _body: { readonly [name: string]: unknown };
 };
 
-/** The engine's create request for a container whose standard input is a shell. */
+/** The engine's create request for a container of a job. */
 export function createRequest(wish: ContainerWish, frame: ContainerFrame): CreateRequest {
   const { options } = wish;
   const [attachment] = networksOf(wish, frame);
   const taken = new Set(wish.mounts.map(({ Target }) => Target.replace(/\/+$/, "")));
-  for (const path of taken) if (isBerths(path)) throw placeTaken(path);
-  const { Entrypoint: _, ...config } = options.config;
+  for (const path of taken) if (frame.isShell && isBerths(path)) throw placeTaken(path);
+  const { isShell, entrypoint, command, workingDir } = frame;
   const exposed = [
     ...options.exposedPorts,
     ...wish.ports.map(({ containerPort, protocol }) => `${containerPort}/${protocol}`),
@@ -127,23 +130,23 @@ export function createRequest(wish: ContainerWish, frame: ContainerFrame): Creat
       ...(options.platform !== undefined && { platform: options.platform }),
     },
     _body: {
-      WorkingDir: frame.workingDir,
-      ...config,
+      ...(workingDir !== undefined && { WorkingDir: workingDir }),
+      ...options.config,
       Image: frame.image,
-      Entrypoint: frame.entrypoint,
-      Cmd: frame.command,
+      ...(entrypoint !== undefined && { Entrypoint: entrypoint }),
+      ...(command !== undefined && { Cmd: command }),
       Env: [...frame.env, ...wish.env],
       Labels: { ...options.labels, ...frame.labels },
       Tty: false,
-      OpenStdin: true,
+      OpenStdin: isShell,
       StdinOnce: false,
-      AttachStdin: true,
+      AttachStdin: isShell,
       AttachStdout: true,
       AttachStderr: true,
       ExposedPorts: Object.fromEntries(exposed.map((port) => [port, {}])),
       ...(attachment?.macAddress !== undefined && { MacAddress: attachment.macAddress }),
       HostConfig: {
-        Init: true,
+        ...(isShell && { Init: true }),
         PidsLimit: PIDS_LIMIT,
         ...options.host,
         CapDrop: capabilitiesToDrop(options.host),

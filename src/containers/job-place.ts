@@ -16,7 +16,7 @@ import { attachContainer } from "./container-shell.ts";
 import { resolveUser, type UserIds } from "./container-user.ts";
 import { engineError, statusOf } from "./engine-error.ts";
 import { ensureImage, type ImageFacts } from "./images.ts";
-import { folderArchive, JOB_VOLUMES, jobFolders } from "./job-folders.ts";
+import { folderArchive, jobVolumes, workspaceOf } from "./job-folders.ts";
 import { jobLabels, type Labels } from "./labels.ts";
 import type { Mount } from "./options/container-options.ts";
 import type { OptionFiles } from "./options/option-draft.ts";
@@ -112,7 +112,7 @@ async function makePlace(
 ): Promise<ContainerPlace> {
   const { request, options, spec } = plan;
   const { signal } = options;
-  const workspace = `/__w/${request.repository}/${request.repository}`;
+  const workspace = workspaceOf(request.repository);
   const home = request.container === undefined ? undefined : "/github/home";
   const frame = containerFrame(plan, workspace, home);
   const creation = createRequest(withGpus(wish, options.gpus), frame);
@@ -164,6 +164,7 @@ function containerFrame(
   return {
     name,
     image: image.name,
+    isShell: true,
     entrypoint: ["/bin/sh"],
     command: options.shellArgv,
     workingDir: workspace,
@@ -174,12 +175,12 @@ function containerFrame(
       ...(home !== undefined && { [HOME_LABEL]: home }),
     },
     network: name,
-    mounts: ownMounts(labels, options.nodeVolume),
+    mounts: ownMounts(request.repository, labels, options.nodeVolume),
   };
 }
 
-function ownMounts(labels: Labels, nodeVolume: string | undefined): Mount[] {
-  const fresh = JOB_VOLUMES.map(
+function ownMounts(repository: string, labels: Labels, nodeVolume: string | undefined): Mount[] {
+  const fresh = Object.keys(jobVolumes(repository)).map(
     (path): Mount => ({
       Type: "volume",
       Target: path,
@@ -256,7 +257,7 @@ async function makeFolders(
   options.knownUsers?.set(key, owner);
 
   const replaced = new Set(wish.mounts.map(({ Target }) => Target.replace(/\/+$/, "")));
-  const volumes = Object.entries(jobFolders(request.repository)).filter(
+  const volumes = Object.entries(jobVolumes(request.repository)).filter(
     ([volume]) => !replaced.has(volume),
   );
   if (wish.options.host.ReadonlyRootfs !== true) {
@@ -272,7 +273,8 @@ async function makeFolders(
   }
 }
 
-async function joinNetworks(
+/** Joins the networks that cannot be named when a container is created. */
+export async function joinNetworks(
   docker: Docker,
   containerId: string,
   networks: ReturnType<typeof networksOf>,
