@@ -19,6 +19,7 @@ export const ERROR_CODES = [
   "ACTION_FETCH_FAILED",
   "ACTION_BUILD_FAILED",
   "SERVICE_FAILED",
+  "WORKING_TREE_UNREADABLE",
   "NOT_SUPPORTED_YET",
 ] as const;
 export type ErrorCode = (typeof ERROR_CODES)[number];
