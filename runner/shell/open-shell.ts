@@ -126,6 +126,8 @@ export async function openShell(backend: ShellBackend, options: OpenShellOptions
       }
       case "sync":
         return onSync(rest);
+      case "late":
+        return void (rest[0] === token && wire.lose(superseded()));
       case "stale":
         return void (taken === undefined && resume ? undefined : checkOwner());
       case "poked": {
@@ -215,7 +217,7 @@ export async function openShell(backend: ShellBackend, options: OpenShellOptions
   /** Asks until it answers: a predecessor's torn line may first have to be ended, or filled up. */
   async function takeOver(): Promise<void> {
     for (const patienceMs of SYNC_PATIENCE_MS) {
-      wire.type(`\nsync ${token} ${LINE_END}\n`);
+      wire.type(`\nsync ${token} ${journal?.generation ?? 0} ${LINE_END}\n`);
       const patience = AbortSignal.timeout(patienceMs);
       const answered = Promise.all([synced.promise, introduced.promise]).then(() => true);
       const silent = new Promise<false>((resolve) => {

@@ -170,7 +170,7 @@ b_signal() {
   esac
 }
 b_control() {
-  b_epoch=1 b_owner=- b_last=0 b_hash=- b_torn=0
+  b_epoch=1 b_owner=- b_life=0 b_last=0 b_hash=- b_torn=0
   while IFS= read -r b_line; do
     b_verb=\${b_line%% *}
     b_rest=\${b_line#* }
@@ -210,6 +210,9 @@ b_control() {
     poke)
       if [ "$1" = $b_epoch ]; then b_say "poked $2 ours $b_last"; else b_say "poked $2 stale $b_last"; fi ;;
     sync)
+      case $2 in ''|*[!0-9]*) b_new=0 ;; *) b_new=$2 ;; esac
+      if [ $b_new -lt $b_life ]; then b_say "late $1"; continue; fi
+      b_life=$b_new
       [ "$1" = "$b_owner" ] || b_epoch=$((b_epoch + 1))
       b_owner=$1
       b_n=0 b_state=-
@@ -234,6 +237,7 @@ b_c() {
     shift 2
   done
 }
+b_n() { eval "$b_cc"; }
 b_t() { [ -z "$b_old" ] || eval "rm -rf $b_old"; b_old=; }
 b_folder() { [ -d "\${1%/*}/" ] || mkdir -p "\${1%/*}/"; }
 b_w() { b_folder "$1" && printf %s "$2" >"$1" && { [ -z "$3" ] || chmod "$3" "$1"; } || b_error=1; } 2>&1
@@ -328,7 +332,7 @@ b_r() {
 }
 b_stepper() {
   trap : INT TERM HUP
-  b_m=0 b_old= b_x= b_o= b_error=
+  b_m=0 b_old= b_x= b_o= b_k= b_cc= b_error=
   while IFS= read -r b_line; do eval "$b_line"; done
 }
 

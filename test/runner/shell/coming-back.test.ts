@@ -235,6 +235,21 @@ describe.each(place.shells)("$name", (kind: ShellKind) => {
     expect(deaf.lost.reason).toMatchObject({ code: "SHELL_SUPERSEDED" });
   });
 
+  it("does not go back to an earlier life that slept while a later one took over", async () => {
+    const job = makeTestJob();
+    const first = await open(job);
+    await sh(first, "true");
+    await die(first);
+    const third = await job.open(3);
+    shells.push(third);
+
+    const second = job.open(2);
+
+    await expect(second).rejects.toMatchObject({ code: "SHELL_SUPERSEDED" });
+    expect((await sh(third, "true")).exitCode).toBe(0);
+    expect((await sh(third, "echo still here")).text).toBe("still here\n");
+  });
+
   it("takes over while a command runs, and can cancel it", async () => {
     const job = makeTestJob();
     const script = "trap 'echo stopped; exit 5' INT; echo ready; while :; do sleep 0.02; done";

@@ -58,8 +58,8 @@ export type Job = AsyncDisposable & {
   readonly backend: LocalBackend;
   readonly nonce: string;
   readonly checkpoints: Checkpoint[];
-  /** Opens the shell, or comes back to it when it was open before. */
-  open(): Promise<Shell>;
+  /** Opens the shell, or comes back to it when it was open before; `life` is the journal's generation. */
+  open(life?: number): Promise<Shell>;
 };
 
 export function makeJob(kind: ShellKind, env: { [name: string]: string } = {}): Job {
@@ -76,11 +76,11 @@ export function makeJob(kind: ShellKind, env: { [name: string]: string } = {}): 
     backend,
     nonce,
     checkpoints,
-    open() {
+    open(life) {
       const options = {
         nonce,
         resume,
-        journal: journalOf(checkpoints),
+        journal: journalOf(checkpoints, life),
         graceMs: [100, 800] as const,
       };
       resume = true;
@@ -90,8 +90,9 @@ export function makeJob(kind: ShellKind, env: { [name: string]: string } = {}): 
   };
 }
 
-function journalOf(checkpoints: Checkpoint[]): Journal {
+function journalOf(checkpoints: Checkpoint[], life: number | undefined): Journal {
   return {
+    ...(life !== undefined && { generation: life }),
     startedAt: 0,
     checkpoints: [...checkpoints],
     async append(checkpoint) {
