@@ -26,6 +26,11 @@ export type Command = {
    * changed since the command before is typed.
    */
   readonly env: { readonly [name: string]: string | null };
+  /**
+   * Letters and digits that are new in every command and part of the names of its files: with this hint a variable or path that differs from the one
+   * before in nothing else need not be typed again.
+   */
+  readonly token?: string;
   /** Written before the command starts, folders made as needed; the shell's user owns them. */
   readonly write?: readonly {
     readonly path: string;
@@ -131,6 +136,11 @@ export type Checkpoint = {
 
 /** Keeps checkpoints across a death of this process. The store of the service, or a file of `berth run`. */
 export type Journal = {
+  /**
+   * Counts the lives of the job: a later one has a higher number. A shell never goes back to an earlier life, which may have slept
+   * while a later one took over.
+   */
+  readonly generation?: number;
   /** When the job began in its first life, milliseconds since 1970. */
   readonly startedAt: number;
   /** Those of an earlier life of this job, by number; empty for a new job. */

@@ -37,7 +37,7 @@ export function createTypist(facts: Pick<ShellFacts, "env">): Typist {
   );
   const slots = new Map<string, { slot: number; value: string; known: boolean }>();
   const leftBehind = new Set<string>();
-  const typed = { exports: "", odd: "", collect: "" };
+  const typed = { exports: "", odd: "", collect: "", collectCode: "", token: "" };
   let collected: readonly string[] = [];
   const folders: string[] = [];
 
@@ -50,6 +50,23 @@ export function createTypist(facts: Pick<ShellFacts, "env">): Typist {
       return slot;
     };
 
+    const token = tokenOf(command);
+    const isTokenNew = token !== "" && token !== typed.token;
+    if (isTokenNew) {
+      lines.push(`b_k=${token}`);
+      typed.token = token;
+    }
+    /** Whether a value changes with the token alone: what stands for it need not be typed again. */
+    const hasToken = (value: string): boolean =>
+      token !== "" && value.length <= BESIDE_BYTES && value.includes(token);
+    const text = (value: string): string =>
+      hasToken(value)
+        ? value
+            .split(token)
+            .map((part) => (part === "" ? "" : quote(latin1(part))))
+            .join("$b_k")
+        : quote(latin1(value));
+
     const known = (value: string): string => {
       if (value.length > 12) {
         for (const entry of slots.values())
@@ -57,8 +74,8 @@ export function createTypist(facts: Pick<ShellFacts, "env">): Typist {
       }
       const folder = /^\/[^\n]{8,200}\//.exec(value)?.[0] ?? "";
       const place = folder === "" ? undefined : placeOf(folder);
-      if (place === undefined) return quote(latin1(value));
-      return `"$b_d${place}"${quote(latin1(value.slice(folder.length)))}`;
+      if (place === undefined) return text(value);
+      return `"$b_d${place}"${text(value.slice(folder.length))}`;
     };
     /** Most paths of a command lie in a few folders, whose names need not be typed for every step. */
     const placeOf = (folder: string): number | undefined => {
@@ -96,9 +113,9 @@ export function createTypist(facts: Pick<ShellFacts, "env">): Typist {
         if (isShellName(name)) unsets.push(name);
         else odd.push(`-u ${quote(latin1(name))}`);
       } else {
-        const slot = remember(name, value);
-        if (isShellName(name)) sets.push(`${name}="$b_v${slot}"`);
-        else odd.push(`${quote(latin1(`${name}=`))}"$b_v${slot}"`);
+        const given = hasToken(value) ? known(value) : `"$b_v${remember(name, value)}"`;
+        if (isShellName(name)) sets.push(`${name}=${given}`);
+        else odd.push(`${quote(latin1(`${name}=`))}${given}`);
       }
     }
     const exports = [
@@ -123,9 +140,10 @@ export function createTypist(facts: Pick<ShellFacts, "env">): Typist {
     const collectKey = JSON.stringify(collect);
     if (typed.collect !== collectKey) {
       typed.collect = collectKey;
+      retype("collectCode", collectCode, (code) => `b_cc=${quote(`b_c${code}`)}`);
       for (const path of collected) leftBehind.add(path);
       collected = collect.map(({ path }) => path);
-      lines.push(`b_c${collectCode}`);
+      lines.push("b_n");
     }
     if (leftBehind.size >= REMOVE_TOGETHER || leftBehind.intersection(paths).size > 0) {
       lines.push("b_t");
@@ -152,7 +170,7 @@ export function createTypist(facts: Pick<ShellFacts, "env">): Typist {
     forget() {
       for (const entry of slots.values()) entry.known = false;
       folders.length = 0;
-      typed.exports = typed.odd = typed.collect = "?";
+      typed.exports = typed.odd = typed.collect = typed.collectCode = typed.token = "?";
     },
   };
 }
@@ -235,6 +253,10 @@ function invalid(message: string): BerthError {
     message,
     remedy: "No process can be started with it; encode the value, as base64 say.",
   });
+}
+
+function tokenOf({ token = "" }: Command): string {
+  return /^[0-9A-Za-z]*$/.test(token) ? token : "";
 }
 
 function byName([a]: [string, unknown], [b]: [string, unknown]): number {

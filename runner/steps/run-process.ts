@@ -42,6 +42,7 @@ export async function runProcess(process: StepProcess, self: RunningStep): Promi
         trackingId: running.trackingId,
       }),
       write: [...process.write],
+      token: self.token,
       collect: listener.collect,
     },
     { onOutput: listener.onOutput, signal: stop.signal, notes: listener.notes },

@@ -153,6 +153,38 @@ describe.each([...place.shells, place.withoutSetsid])("$name", (kind) => {
     ]);
   });
 
+  it("puts a token into paths and values wherever it stands, a new one each time", async () => {
+    const shell = await open();
+    const seen: string[] = [];
+    for (const token of ["aa11", "bb22", "bb22", "", "cc33"]) {
+      const path = file(`with ${token}'s name ${token}`);
+      const plain = file("plain");
+      const outcome = await run(shell, {
+        argv: [
+          "sh",
+          "-c",
+          `cat "$0"; tr '\\0' '\\n' <"/proc/$$/environ" | grep ^T_ | sort; echo "of $1" >"$2"`,
+          `${path}.in`,
+          token,
+          path,
+        ],
+        token,
+        env: { T_1: `${token}-x-${token}`, T_2: token, T_3: "same", "T_ODD-NAME": `odd ${token}` },
+        write: [{ path: `${path}.in`, content: `in ${token}\n` }],
+        collect: [path, plain].map((path) => ({ path, limitBytes: 99 })),
+      });
+      seen.push(`${outcome.text}${outcome.files[path]?.content}`);
+      expect(outcome.files[plain]).toBeUndefined();
+    }
+
+    expect(seen).toEqual(
+      ["aa11", "bb22", "bb22", "", "cc33"].map(
+        (token) =>
+          `in ${token}\nT_1=${token}-x-${token}\nT_2=${token}\nT_3=same\nT_ODD-NAME=odd ${token}\nof ${token}\n`,
+      ),
+    );
+  });
+
   it("removes a variable with an odd name", async () => {
     const shell = await open();
 
