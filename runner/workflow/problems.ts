@@ -42,7 +42,12 @@ export function printProblem({ file, line, column, message, text }: Problem): st
   return `${head}\n  ${text}\n  ${indent}^`;
 }
 
-export function workflowInvalid(problems: readonly Problem[]): BerthError {
+/** All of them in the file's order. */
+export function printProblems(problems: readonly Problem[]): string {
   const inOrder = problems.toSorted((a, b) => a.line - b.line || a.column - b.column);
-  return new BerthError("WORKFLOW_INVALID", { message: inOrder.map(printProblem).join("\n") });
+  return inOrder.map(printProblem).join("\n");
+}
+
+export function workflowInvalid(problems: readonly Problem[]): BerthError {
+  return new BerthError("WORKFLOW_INVALID", { message: printProblems(problems) });
 }

@@ -1,4 +1,5 @@
 import { NoOperationTraceWriter } from "@actions/workflow-parser";
+import { MappingDefinition } from "@actions/workflow-parser/templates/schema/mapping-definition";
 import type { TemplateSchema } from "@actions/workflow-parser/templates/schema/template-schema";
 import {
   TemplateContext,
@@ -33,7 +34,11 @@ export function readTokens(
     return undefined;
   }
   const errors = new TemplateValidationErrors();
-  const context = new TemplateContext(errors, schema, new NoOperationTraceWriter());
+  const context = new TemplateContext(
+    errors,
+    withoutInherited(schema),
+    new NoOperationTraceWriter(),
+  );
   const fileId = context.getFileId(file);
   const yaml = readYaml(text, fileId, problems);
   if (!yaml) return undefined;
@@ -43,4 +48,14 @@ export function readTokens(
     at: range && locateExpression(range.start, yaml.blocks, text),
   }));
   return { root: token, findings };
+}
+
+/** The library looks keys up in plain objects, where it finds `constructor` too. */
+function withoutInherited(schema: TemplateSchema): TemplateSchema {
+  for (const definition of Object.values(schema.definitions)) {
+    if (!(definition instanceof MappingDefinition)) continue;
+    if (Object.getPrototypeOf(definition.properties) === null) break; // has been here before
+    Object.setPrototypeOf(definition.properties, null);
+  }
+  return schema;
 }
