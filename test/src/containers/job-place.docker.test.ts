@@ -131,7 +131,7 @@ describe("a job's container", () => {
     );
     const network = await docker.getNetwork(place.networkId ?? "").inspect();
     const owned = { "io.berth.run": RUN, "io.berth.kind": "job", "io.berth.version": "1" };
-    expect(volumes).toHaveLength(4);
+    expect(volumes).toHaveLength(9);
     for (const labels of [config.Labels, network.Labels, ...volumes.map((v) => v.Labels)]) {
       expect(labels).toMatchObject(owned);
     }
