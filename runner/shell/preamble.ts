@@ -1,3 +1,5 @@
+import { SESSION_PROGRAM } from "./session-program.ts";
+
 /** Raised when a shell of one version could not be understood by a client of another. */
 export const PROTOCOL_VERSION = 1;
 
@@ -104,6 +106,7 @@ b_facts="\${b_facts}env
 "
 b_find env; b_env=$b_found
 b_find setsid; b_setsid=$b_found
+if [ -x ${SESSION_PROGRAM} ] && ( exec ${SESSION_PROGRAM} /bin/sh -c : ) 2>/dev/null; then b_setsid=${SESSION_PROGRAM}; fi
 b_take() { dd bs="$1" count=1 iflag=fullblock 2>/dev/null; }
 [ "$(printf 'xy' | LC_ALL=C dd bs=2 count=1 iflag=fullblock 2>"$b_dir/dd")" = xy ] || b_take() { head -c "$1"; }
 b_copied() {
