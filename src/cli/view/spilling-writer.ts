@@ -10,6 +10,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Writable } from "node:stream";
+import { setImmediate as nextTurn } from "node:timers/promises";
 
 /** Writes text in order, whatever the reader's pace; disposing of it waits until all of it is written. */
 export type SpillingWriter = AsyncDisposable & { write(text: string): void };
@@ -59,7 +60,8 @@ export function spillingWriter(
         waiting.push(bytes);
         waitingBytes += bytes.length;
       } else spill.append(bytes);
-      pumping ??= Promise.resolve().then(pump);
+      // What one turn tells goes out together, and after what the turn itself sends to a job.
+      pumping ??= nextTurn().then(pump);
     },
     async [Symbol.asyncDispose]() {
       while (pumping !== undefined) await pumping;
