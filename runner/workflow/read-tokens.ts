@@ -11,7 +11,7 @@ import { locateExpression } from "./locate-expression.ts";
 import type { Problems } from "./problems.ts";
 import { readYaml } from "./yaml-reader.ts";
 
-const MAX_BYTES = 1024 * 1024;
+export const MAX_FILE_BYTES = 1024 * 1024;
 
 /** What the schema says against a file; `at` is where. */
 export type Finding = {
@@ -29,7 +29,7 @@ export function readTokens(
   { schema, root }: { readonly schema: TemplateSchema; readonly root: string },
   problems: Problems,
 ): { readonly root: TemplateToken | undefined; readonly findings: readonly Finding[] } | undefined {
-  if (Buffer.byteLength(text) > MAX_BYTES) {
+  if (Buffer.byteLength(text) > MAX_FILE_BYTES) {
     problems.add("The file is larger than 1 MiB", undefined);
     return undefined;
   }

@@ -491,7 +491,7 @@ describe("an action.yml that is wrong", () => {
     ].join("\r\n");
 
     expect(problemsOf(text)).toEqual([
-      expect.stringContaining("2:18 Unrecognized named-value: 'secrets'"),
+      expect.stringContaining("2:17 Unrecognized named-value: 'secrets'"),
       "4:18 Unexpected value 'nope'",
       "8:7 Required property is missing: shell",
       expect.stringContaining("10:14 Unrecognized named-value: 'needs'"),
