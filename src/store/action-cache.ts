@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from "node:crypto";
 import {
   appendFile,
+  chmod,
   mkdir,
   readdir,
   readFile,
@@ -76,6 +77,7 @@ export function openActionCache(folder: string, options: ActionCacheOptions): Ac
     await makeFolder(draft);
     try {
       await fill(draft);
+      await chmod(draft, 0o755); // like what is in it; the folders above keep others out
       await makeFolder(dirname(made));
       await writeFile(sizeFile(made), String(await folderSize(draft)));
       await rename(draft, made).catch((error: unknown) => {

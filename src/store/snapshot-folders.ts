@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdir, open, readdir, readlink, symlink } from "node:fs/promises";
+import { chmod, mkdir, open, readdir, readlink, symlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { BerthError } from "../../runner/errors.ts";
 import { leadsOut } from "./leads-out.ts";
@@ -85,7 +85,10 @@ async function takeEntry(entry: Entry, to: string | undefined): Promise<unknown[
     case "file":
       return takeFile(entry.source, to);
     case "folder":
-      if (to !== undefined) await mkdir(to, { recursive: true });
+      if (to !== undefined) {
+        await mkdir(to, { recursive: true });
+        await chmod(to, 0o755);
+      }
       return [];
     case "link":
       if (to !== undefined) await symlink(entry.target, to);
