@@ -49,7 +49,7 @@ export function runnerName(job: JobDescription): string {
   return `berth-${job.id}`;
 }
 
-/** The `job` context without `status`. */
+/** The `job` context without `services` and `status`. */
 export function jobContext(job: JobDescription, place: JobPlace): Context {
   const { github } = job.contexts;
   return {
@@ -57,7 +57,6 @@ export function jobContext(job: JobDescription, place: JobPlace): Context {
       ...(place.containerId ? { id: place.containerId } : {}),
       ...(place.networkId ? { network: place.networkId } : {}),
     },
-    services: {},
     workflow_ref: github.workflow_ref ?? "",
     workflow_sha: github.workflow_sha ?? "",
     workflow_repository: github.repository ?? "",

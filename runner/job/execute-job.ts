@@ -1,19 +1,23 @@
 import type { Readable } from "node:stream";
 import type { ActionRepository, ActionSource } from "../actions/action-source.ts";
 import { createMasker } from "../logs/mask.ts";
+import type { StepLog } from "../logs/step-log.ts";
 import type { Journal, Shell } from "../shell/shell.ts";
-import { runStep } from "../steps/run-step.ts";
+import { mayBeReplaced, withoutOwnCheckouts } from "../steps/own-checkout.ts";
+import { runAllSteps } from "../steps/run-all-steps.ts";
+import { ownRepository } from "../steps/step-scope.ts";
 import { Cancellation } from "./cancellation.ts";
 import { completeJob } from "./complete-job.ts";
 import type { JobPlaceRequest } from "./container-spec.ts";
-import { runnerName } from "./contexts.ts";
+import { plannedGithubContext, runnerName } from "./contexts.ts";
+import { JobActions, readPins } from "./job-actions.ts";
 import type { Conclusion, JobDescription } from "./job-description.ts";
 import { describeEnd, isSuperseded, JobEnd, messageOf } from "./job-end.ts";
 import type { Annotation, JobEvent } from "./job-event.ts";
 import { createJobReport, type StepReport } from "./job-report.ts";
 import { JobState } from "./job-state.ts";
 import { maskSecrets } from "./mask-secrets.ts";
-import type { RunningJob } from "./running-job.ts";
+import { ownNotes, type RunningJob } from "./running-job.ts";
 import { planJob, setUpJob } from "./set-up-job.ts";
 import type { Siblings } from "./siblings.ts";
 import type { WorkingTree } from "./working-tree.ts";
@@ -131,25 +135,34 @@ export async function executeJob(
 
   const setUp = report.startStep("Set up job");
   try {
+    const untilEnd = AbortSignal.any(kill ? [signal, kill] : [signal]);
     const plan = await planJob(job, { state, log: setUp.log, version: deps.version });
-    await using place = await deps.openPlace(plan.request, {
-      journal,
-      progress: setUp.log.write,
-      placed: report.started,
-      signal: AbortSignal.any(kill ? [signal, kill] : [signal]),
-    });
+    const actions = new JobActions(deps.actions);
+    const fetched = await fetchActions(actions, job, { deps, log: setUp.log, signal: untilEnd });
+    await using place = await deps.openPlace(
+      { ...plan.request, ...(fetched.length > 0 ? { actions: fetched } : {}) },
+      {
+        journal,
+        progress: setUp.log.write,
+        placed: report.started,
+        signal: untilEnd,
+      },
+    );
     life.isReplaying = () => place.shell.replaying;
     report.started(place);
-    const shared = { job, place, state, report, masker, cancellation };
+    const { workingTree } = deps;
+    const shared = { job, place, state, report, masker, cancellation, actions, workingTree };
     const endHere: RunningJob["end"] = (error, step) => end(error, step, place);
-    const ready = await setUpJob(plan, shared, setUp).catch(async (error: unknown) => {
-      throw await endHere(error, setUp);
-    });
+    const ready = await setUpJob({ ...plan, fetched }, shared, setUp).catch(
+      async (error: unknown) => {
+        throw await endHere(error, setUp);
+      },
+    );
     const running: RunningJob = { ...ready, end: endHere };
 
     cancellation.setDeadline((isComingBack ? startedAt : Date.now()) + job.timeoutMinutes * 60_000);
     cancellation.settle();
-    for (const step of job.steps) await runStep(step, running);
+    await runAllSteps(job.steps, running);
     const outputs = await completeJob(running);
     if (journal) await place.shell.confirm();
     journal?.confirm?.();
@@ -159,6 +172,25 @@ export async function executeJob(
     if (isSuperseded(cause)) throw cause;
     return report.finished({ conclusion, outputs: {}, reason: message });
   }
+}
+
+/** Fetches what the steps use of other repositories; a later life of the job gets the commits of the first. */
+async function fetchActions(
+  actions: JobActions,
+  job: JobDescription,
+  { deps, log, signal }: { deps: ExecuteJobDeps; log: StepLog; signal: AbortSignal },
+): Promise<readonly ActionRepository[]> {
+  log.write("Prepare workflow directory\nPrepare all required actions");
+  const containing = ownRepository(job);
+  const asked = { workingTree: deps.workingTree, github: plannedGithubContext(job) };
+  const first = deps.journal?.checkpoints.find(({ number }) => number === 1);
+  return await actions.prepare(await withoutOwnCheckouts(job.steps, asked, containing), {
+    pinned: readPins(ownNotes(first?.result.notes)),
+    containing,
+    isOptional: mayBeReplaced(asked, containing),
+    log: log.write,
+    signal,
+  });
 }
 
 function timeoutOf(job: JobDescription): Annotation {

@@ -1,13 +1,15 @@
-import type { Json } from "../expressions/template.ts";
-import type { Conclusion } from "./job-description.ts";
+import type { RunningService } from "./siblings.ts";
+import { StepRecords } from "./step-records.ts";
 
 /** What steps of a job leave to the following ones. */
 export class JobState {
+  readonly steps = new StepRecords();
+  /** The `job.services` context. */
+  services: { readonly [id: string]: RunningService } = {};
   #status: "success" | "failure" | "cancelled" = "success";
   #outOfMemory = 0;
   readonly #env: { [name: string]: string } = {};
   readonly #addedPath = new Set<string>();
-  readonly #steps = new Map<string, StepRecord>();
 
   get status(): "success" | "failure" | "cancelled" {
     return this.#status;
@@ -30,16 +32,6 @@ export class JobState {
     return isMore;
   }
 
-  /** The `steps` context: what has ended so far and has an id of its author's. */
-  get steps(): Json {
-    return Object.fromEntries(
-      [...this.#steps.values()].map(({ id, ...step }) => [
-        id,
-        { ...step, outputs: Object.fromEntries(step.outputs.values()) },
-      ]),
-    );
-  }
-
   setEnv(name: string, value: string): void {
     this.#env[name] = value;
   }
@@ -47,17 +39,6 @@ export class JobState {
   addPath(directory: string): void {
     this.#addedPath.delete(directory);
     this.#addedPath.add(directory);
-  }
-
-  /** Outputs of steps without an id of their author's are dropped; names ignore case, the last value wins. */
-  setOutput(stepId: string, name: string, value: string): void {
-    if (isHidden(stepId)) return;
-    this.#record(stepId).outputs.set(name.toLowerCase(), [name, value]);
-  }
-
-  endStep(stepId: string, result: { outcome: Conclusion; conclusion: Conclusion }): void {
-    if (!isHidden(stepId)) Object.assign(this.#record(stepId), result);
-    if (result.conclusion === "failure" && this.#status === "success") this.#status = "failure";
   }
 
   /** A cancelled job stays cancelled, whatever failed before or fails later. */
@@ -68,23 +49,4 @@ export class JobState {
   fail(): void {
     if (this.#status === "success") this.#status = "failure";
   }
-
-  #record(id: string): StepRecord {
-    const known = this.#steps.get(id.toLowerCase());
-    if (known) return known;
-    const record: StepRecord = { id, outputs: new Map() };
-    this.#steps.set(id.toLowerCase(), record);
-    return record;
-  }
-}
-
-type StepRecord = {
-  readonly id: string;
-  readonly outputs: Map<string, readonly [name: string, value: string]>;
-  outcome?: Conclusion;
-  conclusion?: Conclusion;
-};
-
-function isHidden(stepId: string): boolean {
-  return stepId.startsWith("__");
 }

@@ -7,10 +7,13 @@ import { type Cancellation, readCancelReason, TornDown } from "./cancellation.ts
 import type { Context } from "./contexts.ts";
 import type { JobPlace } from "./execute-job.ts";
 import { hashFiles } from "./hash-files.ts";
+import type { JobActions } from "./job-actions.ts";
 import type { JobDescription } from "./job-description.ts";
 import type { JobEnd } from "./job-end.ts";
 import type { JobReport, StepReport } from "./job-report.ts";
 import type { JobState } from "./job-state.ts";
+import type { ServiceSpec } from "./siblings.ts";
+import type { WorkingTree } from "./working-tree.ts";
 
 /** A job that has its place: what its steps share. */
 export type RunningJob = SharedByJob & {
@@ -21,8 +24,9 @@ export type RunningJob = SharedByJob & {
   readonly trackingId: string;
   readonly github: Context;
   readonly runner: Context;
-  /** The `job` context without `status`. */
+  /** The `job` context without `services` and `status`. */
   readonly jobContext: Context;
+  readonly services: readonly ServiceSpec[];
   /** `defaults.run`, evaluated. */
   readonly defaults: { readonly shell?: string; readonly workingDirectory?: string };
   /** A number for each thing that is typed, the same in every life of the job. */
@@ -33,6 +37,8 @@ export type RunningJob = SharedByJob & {
 
 export type SharedByJob = {
   readonly job: JobDescription;
+  readonly actions: JobActions;
+  readonly workingTree: WorkingTree | undefined;
   readonly place: JobPlace;
   readonly state: JobState;
   readonly report: JobReport;
@@ -87,11 +93,16 @@ export function stepContexts(
     inputs,
     vars,
     env: () => step.env,
-    steps: () => state.steps,
-    job: () => ({ ...running.jobContext, status: state.status }),
+    steps: () => state.steps.context,
+    job: () => currentJobContext(running),
     runner: running.runner,
     secrets: running.job.secrets,
   };
+}
+
+/** The `job` context as it is now. */
+export function currentJobContext({ jobContext, state }: RunningJob): Json {
+  return { ...jobContext, services: state.services, status: state.status };
 }
 
 /**
@@ -132,6 +143,11 @@ async function unlessTornDown<T>(running: Promise<T>, tornDown: AbortSignal): Pr
   } finally {
     tornDown.removeEventListener("abort", stop);
   }
+}
+
+/** What the `notes` of a command gave that went through `runCommand`, as the journal has it. */
+export function ownNotes(notes: Json | undefined): Json {
+  return readNotes(notes).own;
 }
 
 function readNotes(notes: Json | undefined): Notes {

@@ -1,7 +1,8 @@
 import { hostname } from "node:os";
+import type { ActionRepository } from "../actions/action-source.ts";
 import { BerthError } from "../errors.ts";
 import { evaluateTemplate, type Scope, toText } from "../expressions/evaluate.ts";
-import type { Json, Template } from "../expressions/template.ts";
+import type { Template } from "../expressions/template.ts";
 import { createMatcherRegistry } from "../logs/match-problems.ts";
 import type { StepLog } from "../logs/step-log.ts";
 import { readEnv } from "../steps/read-env.ts";
@@ -15,16 +16,19 @@ import {
   runnerContext,
   runnerName,
 } from "./contexts.ts";
+import { pinsOf } from "./job-actions.ts";
 import type { JobDescription } from "./job-description.ts";
 import type { StepReport } from "./job-report.ts";
 import type { JobState } from "./job-state.ts";
-import { readContainer } from "./read-container.ts";
+import { readContainer, readServices } from "./read-container.ts";
 import { type RunningJob, runCommand, type SharedByJob } from "./running-job.ts";
+import type { ServiceSpec } from "./siblings.ts";
 
 /** What "Set up job" knows before there is a place. */
 export type SetUpPlan = {
   readonly request: JobPlaceRequest;
   readonly defaults: RunningJob["defaults"];
+  readonly services: readonly ServiceSpec[];
 };
 
 /**
@@ -49,7 +53,7 @@ export async function planJob(
   }
   const withEnv: Scope = { contexts: { ...scope.contexts, env: () => state.env } };
   const defaults = await readDefaults(job, withEnv);
-  if (await hasServices(job.services, withEnv)) throw servicesRefused();
+  const services = await readServices(job.services, { scope: withEnv, note: log.write });
   const container = await readContainer(job.container, withEnv);
 
   const repository = toText(github.repository ?? null);
@@ -60,7 +64,7 @@ export async function planJob(
     labels: job.labels,
     ...(container ? { container } : {}),
   };
-  return { request, defaults };
+  return { request, defaults, services };
 }
 
 /**
@@ -69,7 +73,7 @@ export async function planJob(
  * @throws {BerthError} `SETUP_FAILED` when the folders of the job cannot be made.
  */
 export async function setUpJob(
-  { request, defaults }: SetUpPlan,
+  { request, defaults, services, fetched }: SetUpPlan & { fetched: readonly ActionRepository[] },
   shared: SharedByJob,
   step: StepReport,
 ): Promise<Omit<RunningJob, "end">> {
@@ -86,10 +90,10 @@ export async function setUpJob(
     runner: runnerContext(job, place),
     jobContext: jobContext(job, place),
     defaults,
+    services,
     nextNumber: () => ++number,
   };
 
-  step.log.write("Prepare workflow directory");
   const folders = [workspace, temp, `${temp}/_runner_file_commands`, toolCache, actions];
   const event = JSON.stringify(job.contexts.github.event ?? {}, null, 2);
   const printed: Buffer[] = [];
@@ -101,11 +105,11 @@ export async function setUpJob(
       env: {},
       write: [{ path: eventFile(place), content: event }],
     },
-    { onOutput: (chunk) => void printed.push(chunk) },
+    { onOutput: (chunk) => void printed.push(chunk), notes: () => pinsOf(fetched) },
   );
   if (!result.started || result.exitCode !== 0)
     throw notPrepared(Buffer.concat(printed).toString());
-  step.log.write(`Prepare all required actions\nComplete job name: ${job.name}`);
+  step.log.write(`Complete job name: ${job.name}`);
   step.finished("success", "success");
   return running;
 }
@@ -141,18 +145,6 @@ async function readDefaults(job: JobDescription, scope: Scope): Promise<RunningJ
 
 async function textOf(template: Template | undefined, scope: Scope): Promise<string> {
   return toText(await evaluateTemplate(template ?? null, scope));
-}
-
-async function hasServices(template: Template | undefined, scope: Scope): Promise<boolean> {
-  const services: Json = await evaluateTemplate(template ?? null, scope);
-  return services !== null && typeof services === "object" && Object.keys(services).length > 0;
-}
-
-function servicesRefused(): BerthError {
-  return new BerthError("NOT_SUPPORTED_YET", {
-    message: "This version cannot start `services:` yet.",
-    remedy: "Start the service in a step of the job, or leave it out.",
-  });
 }
 
 function notPrepared(output: string): BerthError {

@@ -13,9 +13,11 @@ import type { AnnotationCounts } from "../logs/step-log.ts";
 import { createStepOutput } from "../logs/step-output.ts";
 import type { Command, CommandResult } from "../shell/shell.ts";
 import { commandFiles, pickCommandFiles } from "./command-files.ts";
+import { explainMissingServices, watchForServices } from "./explain-missing-service.ts";
 import { loadMatchers, type MatcherRequest } from "./load-matchers.ts";
 import { resolveProblemFile } from "./resolve-problem-file.ts";
-import type { RunningStep, StepStop } from "./running-step.ts";
+import type { RunningStep } from "./running-step.ts";
+import type { StopReason } from "./step-stop.ts";
 
 /** Hears one process of a step, wherever it runs: its output becomes log, commands are obeyed, its command files are read. */
 export type ProcessListener = {
@@ -35,8 +37,9 @@ export type ProcessListener = {
 /** What is kept of a process's output with its result, so that a later life of the job need not see it again. */
 type ProcessNotes = {
   readonly effects: readonly RecordedEffect[];
-  readonly stopped: StepStop["reason"] | null;
+  readonly stopped: readonly (StopReason | null)[];
   readonly recorded: AnnotationCounts;
+  readonly missing: readonly string[];
 };
 
 /** Makes the listener of one process; the calls come in the order in which they are listed. */
@@ -75,6 +78,9 @@ export function listenToProcess(self: RunningStep): ProcessListener {
     resolveFile: (file, fromPath) => resolveProblemFile(file, { fromPath, workspace }),
   });
   const output = createStepOutput({ log, masker, commands, matcher });
+  // A script gets none of these services on GitHub either.
+  const services = "inputs" in self ? watchForServices() : undefined;
+  let missing: readonly string[] = [];
   let wasHeard = false;
 
   return {
@@ -83,22 +89,28 @@ export function listenToProcess(self: RunningStep): ProcessListener {
       path: files[name],
       limitBytes: COMMAND_FILE_LIMIT_BYTES,
     })),
-    onOutput: output.write,
+    onOutput(chunk) {
+      services?.hear(chunk);
+      output.write(chunk);
+    },
     notes() {
       output.end();
       wasHeard = true;
       return {
         effects: commands.recorded,
-        stopped: stop.reason ?? null,
+        stopped: stop.record(),
         recorded: log.recorded,
+        missing: services?.found ?? [],
       } satisfies ProcessNotes;
     },
     settle(notes) {
-      if (wasHeard || notes === undefined || notes === null) return;
+      if (notes === undefined || notes === null) return;
       const kept = notes as ProcessNotes;
+      missing = kept.missing;
+      if (wasHeard) return;
       replayEffects(kept.effects, { ...effects, setEcho: () => undefined });
       log.restore(kept.recorded);
-      stop.reason = kept.stopped ?? undefined;
+      stop.restore(kept.stopped);
     },
     async finish(collected) {
       applyFileCommands(pickCommandFiles(files, collected), {
@@ -107,6 +119,8 @@ export function listenToProcess(self: RunningStep): ProcessListener {
         masker,
       });
       await loadMatchers(requests, self);
+      for (const message of explainMissingServices(missing))
+        log.annotate({ level: "notice", message });
       return !hasFailed;
     },
   };

@@ -4,7 +4,7 @@ import { runCommand } from "../job/running-job.ts";
 import type { Command, CommandResult } from "../shell/shell.ts";
 import { listenToProcess } from "./listen-to-process.ts";
 import type { RunningStep } from "./running-step.ts";
-import { stepEnvironment } from "./step-environment.ts";
+import { type ProcessVariables, stepEnvironment } from "./step-environment.ts";
 
 /** A process that a step starts. */
 export type StepProcess = {
@@ -12,8 +12,8 @@ export type StepProcess = {
   readonly args: readonly string[];
   readonly cwd: string;
   readonly write: NonNullable<Command["write"]>;
-  /** Beside those of every step, over the `env` context: inputs and state. `null` removes one. */
-  readonly variables?: { readonly [name: string]: string | null };
+  /** Beside those of every step, over the `env` context: inputs and state. */
+  readonly variables?: ProcessVariables;
   /** Exit code 1 needs no words of ours: the program has printed its own. */
   readonly explainsItself?: boolean;
 };

@@ -1,18 +1,27 @@
 import { isAbsolute } from "node:path/posix";
 import { evaluateTemplate, toText } from "../expressions/evaluate.ts";
 import type { RunStep } from "../job/job-description.ts";
+import type { RunningJob } from "../job/running-job.ts";
 import { runProcess } from "./run-process.ts";
 import type { RunningStep } from "./running-step.ts";
 import { type ScriptShell, scriptShell } from "./shell-template.ts";
 
-/** Runs the script of a `run` step. True when it succeeded; what went wrong is in the step's log. */
-export async function runScript(step: RunStep, self: RunningStep): Promise<boolean> {
+/**
+ * Runs the script of a `run` step. True when it succeeded; what went wrong is in the step's log.
+ *
+ * @param defaults The job's `defaults.run`; none within a composite action.
+ */
+export async function runScript(
+  step: RunStep,
+  self: RunningStep,
+  defaults: RunningJob["defaults"],
+): Promise<boolean> {
   const { running, scope, token, env, log } = self;
   const { facts } = running.place.shell;
   const { workspace, temp } = running.place.paths;
   const script = toText(await evaluateTemplate(step.run, scope));
   const given = toText(await evaluateTemplate(step.workingDirectory ?? null, scope));
-  const directory = given || running.defaults.workingDirectory || workspace;
+  const directory = given || defaults.workingDirectory || workspace;
   const cwd = isAbsolute(directory) ? directory : `${workspace}/${directory}`;
   const named = toText(await evaluateTemplate(step.shell ?? null, scope));
   const shell = scriptShell(named || running.defaults.shell, {

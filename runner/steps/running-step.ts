@@ -2,6 +2,7 @@ import type { Scope } from "../expressions/evaluate.ts";
 import type { Context } from "../job/contexts.ts";
 import type { RunningJob } from "../job/running-job.ts";
 import type { StepLog } from "../logs/step-log.ts";
+import type { StepStop } from "./step-stop.ts";
 
 /** One stage of a step while it runs: what its handler works with. */
 export type RunningStep = {
@@ -25,9 +26,3 @@ export type RunningStep = {
 
 /** A stage of an action, with its inputs: those given, then the defaults of the others, under the names they were written with. */
 export type RunningAction = RunningStep & { readonly inputs: { readonly [name: string]: string } };
-
-/** Why the step has to stop, once it has to; `signal` is aborted then. */
-export type StepStop = {
-  readonly signal: AbortSignal;
-  reason: "cancelled" | "timeout" | undefined;
-};

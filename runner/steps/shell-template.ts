@@ -1,4 +1,5 @@
 import type { ShellFacts } from "../shell/shell.ts";
+import { splitArguments } from "./split-arguments.ts";
 
 /** How a script is started: which program, with which arguments, from what kind of file. */
 export type ScriptShell = {
@@ -91,35 +92,4 @@ function fillIn(template: string, argument: string): string {
     if (part.length === 2) return part.charAt(0);
     throw new Error("Input string was not in a correct format.");
   });
-}
-
-/**
- * Splits a command line as .NET does on Linux: blanks separate, `"` groups, `\"` is a quote;
- * backslashes count only before a quote, single quotes are ordinary.
- */
-function splitArguments(line: string): string[] {
-  const found: string[] = [];
-  let current: string | undefined;
-  let isQuoted = false;
-
-  for (const { 0: token, groups } of line.matchAll(
-    /(?<slashes>\\*)"|(?<blank>[ \t])|[^ \t"\\]+|\\+/g,
-  )) {
-    if (groups?.blank !== undefined && !isQuoted) {
-      if (current !== undefined) found.push(current);
-      current = undefined;
-      continue;
-    }
-    if (groups?.slashes === undefined) {
-      current = (current ?? "") + token;
-      continue;
-    }
-    const slashes = groups.slashes.length;
-    current = (current ?? "") + "\\".repeat(Math.floor(slashes / 2));
-    if (slashes % 2 === 1) current += '"';
-    else isQuoted = !isQuoted;
-  }
-
-  if (current !== undefined) found.push(current);
-  return found;
 }

@@ -2,12 +2,17 @@ import { BerthError } from "../errors.ts";
 import type { Json } from "../expressions/template.ts";
 import type { ShellFacts } from "../shell/shell.ts";
 
+export type ProcessVariables = { readonly [name: string]: string | null | undefined };
+
 /** What the environment of one process is made of. */
 export type EnvironmentSources = {
   /** The `env` context as this step sees it. */
   readonly env: { readonly [name: string]: string };
-  /** State and inputs of an action: over the `env` context, below what no author can override. `null` removes one. */
-  readonly variables?: { readonly [name: string]: string | null };
+  /**
+   * State and inputs of an action: over the `env` context, below what no author can override. `null` removes one that the container
+   * has, `undefined` leaves one out that `env` has.
+   */
+  readonly variables?: ProcessVariables;
   /** Directories that steps added to PATH, the newest first. */
   readonly addedPath: readonly string[];
   readonly github: { readonly [name: string]: Json };
@@ -29,7 +34,7 @@ export function stepEnvironment(sources: EnvironmentSources): { [name: string]: 
   const own = sources.variables ?? {};
   for (const [name, value] of Object.entries({ ...env, ...own })) checkVariable(name, value ?? "");
 
-  const variables: { [name: string]: string | null } = {};
+  const variables: { [name: string]: string | null | undefined } = {};
   if (home !== undefined) variables.HOME = home;
   variables.RUNNER_TRACKING_ID = trackingId;
   Object.assign(variables, env, own);
@@ -50,7 +55,11 @@ export function stepEnvironment(sources: EnvironmentSources): { [name: string]: 
   variables.GITHUB_ACTIONS = "true";
   if (env.CI === undefined && facts.env.CI === undefined) variables.CI = "true";
 
-  return variables;
+  return Object.fromEntries(
+    Object.entries(variables).flatMap(([name, value]) =>
+      value === undefined ? [] : [[name, value]],
+    ),
+  );
 }
 
 /** The members of the `github` context that GitHub documents as variables. */
