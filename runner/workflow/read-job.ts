@@ -1,4 +1,3 @@
-import type { MappingToken } from "@actions/workflow-parser/templates/tokens/mapping-token";
 import type { TemplateToken } from "@actions/workflow-parser/templates/tokens/template-token";
 import {
   isBasicExpression,
@@ -7,6 +6,7 @@ import {
   isSequence,
   isString,
 } from "@actions/workflow-parser/templates/tokens/type-guards";
+import { checkContainers } from "./check-containers.ts";
 import { explainBadCall, explainBadId } from "./identifiers.ts";
 import { explainBadMatrix } from "./matrix.ts";
 import { expandPermissions } from "./permissions.ts";
@@ -128,32 +128,6 @@ function readNameText(token: TemplateToken | undefined): { nameText?: string } {
   const isMixed = isBasicExpression(token) && token.originalExpressions !== undefined;
   const text = (isMixed && token.source) || token.toString();
   return text === "" ? {} : { nameText: text };
-}
-
-function checkContainers(fields: ReadonlyMap<string, TemplateToken>, problems: Problems): void {
-  const container = fields.get("container");
-  if (container && isMapping(container)) checkContainer(container, problems);
-  const services = fields.get("services");
-  for (const [name, service] of fieldsOf(services)) {
-    const wrong = explainBadId(name);
-    if (wrong) problems.add(wrong, placeOf(service));
-    if (isMapping(service)) checkContainer(service, problems);
-  }
-}
-
-function checkContainer(container: MappingToken, problems: Problems): void {
-  const fields = fieldsOf(container);
-  const hasExpressionKey = container.count > fields.size;
-  if (!fields.has("image") && !hasExpressionKey) {
-    problems.add("Container image cannot be empty", placeOf(container));
-  }
-  const credentials = fields.get("credentials");
-  if (!credentials || !isMapping(credentials)) return;
-  for (const name of ["username", "password"]) {
-    if (!fieldsOf(credentials).has(name)) {
-      problems.add(`Container credentials need a ${name}`, placeOf(credentials));
-    }
-  }
 }
 
 function checkStrategy(token: TemplateToken | undefined, { file, problems }: ReadContext): void {

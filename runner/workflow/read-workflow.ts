@@ -1,3 +1,4 @@
+import { MappingDefinition } from "@actions/workflow-parser/templates/schema/mapping-definition";
 import { StringDefinition } from "@actions/workflow-parser/templates/schema/string-definition";
 import type { TemplateSchema } from "@actions/workflow-parser/templates/schema/template-schema";
 import type { TemplateToken } from "@actions/workflow-parser/templates/tokens/template-token";
@@ -47,11 +48,14 @@ export function checkWorkflow({ file, text }: WorkflowSource): {
     : { workflow, problems: problems.list };
 }
 
-/** The library's schema takes `on: repository_dispatch` for another event's name. */
+/** The library's schema takes `on: repository_dispatch` for another event's name, and refuses a container's empty image, which means none. */
 function correctedSchema(): TemplateSchema {
   const schema = getWorkflowSchema();
   const dispatch = schema.getDefinition("repository-dispatch-string");
   if (dispatch instanceof StringDefinition) dispatch.constant = "repository_dispatch";
+  const container = schema.getDefinition("container-mapping");
+  const image = container instanceof MappingDefinition ? container.properties.image : undefined;
+  if (image) Object.assign(image, { type: "string" });
   return schema;
 }
 

@@ -64,7 +64,8 @@ jobs:
     ["{{", {}, "WORKFLOW_INVALID"],
     ["on: push\njobs: { a: &j { runs-on: x, steps: [run: x] }, b: *j }", {}, "USAGE"],
     ["on: push\njobs: { a: { runs-on: x, steps: [run: x] } }", { job: "z" }, "USAGE"],
-    ["steps: [{ uses: actions/checkout@v4 }]", {}, "NOT_SUPPORTED_YET"],
+    ["steps: [{ uses: actions/checkout }]", {}, "WORKFLOW_INVALID"],
+    ["on: push\njobs: { a: { uses: ./.github/workflows/b.yml } }", {}, "NOT_SUPPORTED_YET"],
   ])("says what is wrong with %j", async (job, options, code) => {
     await expect(execute(job, options)).rejects.toMatchObject({ code });
   });

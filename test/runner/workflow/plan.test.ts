@@ -49,12 +49,10 @@ jobs:
     const error = notSupportedYet(findUnsupported(workflow));
 
     expect(error.code).toBe("NOT_SUPPORTED_YET");
-    expect(error.message.split("\n")).toEqual([
+    expect(error.message).toBe(
       "ci.yml:3:17: Job 'call' calls the workflow ./.github/workflows/x.yml; reusable workflows are not supported yet.",
-      "ci.yml:4:3: Job 'a' has services; they are not supported yet.",
-      "ci.yml:9:9: Job 'a' uses actions/checkout@v4; actions are not supported yet, only steps with 'run'.",
-    ]);
-    expect(findUnsupported(workflow, workflow.jobs.slice(2))).toEqual([]);
+    );
+    expect(findUnsupported(workflow, workflow.jobs.slice(1))).toEqual([]);
   });
 });
 

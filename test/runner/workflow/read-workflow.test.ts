@@ -226,6 +226,29 @@ describe("an if", () => {
   });
 });
 
+it("takes services and containers as GitHub does", () => {
+  const services = `{ db: postgres, my.cache-1: { image: "\${{ vars.X }}", entrypoint: e, command: c, ports: ["6379"], volumes: [v], env: { A: 1 }, options: --x } }`;
+  const workflow = read(job(`container: { image: '' }, services: ${services}`));
+
+  expect(workflow.jobs[0]).toMatchObject({
+    container: { map: [["image", ""]] },
+    services: {
+      map: [
+        ["db", "postgres"],
+        [
+          "my.cache-1",
+          {
+            map: expect.arrayContaining([
+              ["entrypoint", "e"],
+              ["command", "c"],
+            ]),
+          },
+        ],
+      ],
+    },
+  });
+});
+
 it("gives ids to steps that have none as GitHub does", () => {
   const uses = [
     "actions/checkout@v4",
@@ -403,6 +426,25 @@ describe("a workflow that is wrong", () => {
       job("container: { options: x }"),
       ["3:55 Container image cannot be empty"],
     ],
+    ["docker:// alone", job("container: 'docker://'"), ["3:55 Container image cannot be empty"]],
+    [
+      "an image docker:// alone",
+      job("container: { image: 'docker://' }"),
+      ["3:64 Container image cannot be empty"],
+    ],
+    ["an empty service", job("services: { a: }"), ["3:59 Unexpected value ''"]],
+    ["a service of ''", job("services: { a: '' }"), ["3:59 Unexpected value ''"]],
+    ["a service of docker://", job("services: { a: 'docker://' }"), ["3:59 Container image"]],
+    ["a service with image ''", job("services: { a: { image: '' } }"), ["3:68 Unexpected"]],
+    ["a service without image", job("services: { a: { ports: [80] } }"), ["3:59 Container image"]],
+    [
+      "empty credentials of a service",
+      job("services: { a: { image: x, credentials: { username: '', password: p } } }"),
+      ["3:96 Unexpected value ''"],
+    ],
+    ["a service named a/b", job("services: { a/b: x }"), ["3:56 The name 'a/b' of a service"]],
+    ["a service given twice", job("services: { a: x, A: y }"), ["3:62 'A' is already defined"]],
+    ["an unknown key of a service", job("services: { a: { image: x, cpu: 1 } }"), ["'cpu'"]],
     [
       "credentials without password",
       job("container: { image: x, credentials: { username: u } }"),
