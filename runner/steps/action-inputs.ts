@@ -68,11 +68,10 @@ export function actionHeader(
   const lines = (values: Context) =>
     Object.entries(values).map(([name, value]) => `  ${name}: ${toText(value)}`);
   const filled = Object.fromEntries(Object.entries(inputs).filter(([, value]) => value !== ""));
-  const shown = lines(filled);
   const variables = lines(env);
   return [
     `##[group]Run ${title}`,
-    ...(shown.length > 0 ? ["with:", ...shown] : []),
+    ...(Object.keys(inputs).length > 0 ? ["with:", ...lines(filled)] : []),
     ...(variables.length > 0 ? ["env:", ...variables] : []),
     "##[endgroup]",
   ].join("\n");
