@@ -7,9 +7,12 @@ import { openLocalPlace } from "../runner/job/local-place.ts";
 import { findUnsupported, notSupportedYet } from "../runner/workflow/find-unsupported.ts";
 import { createRunSlots } from "../runner/workflow/run-plan.ts";
 import { selectJobs } from "../runner/workflow/select-jobs.ts";
+import { actionServer } from "./cli/action-server.ts";
 import { chooseImage } from "./cli/choose-image.ts";
 import { eventPayload } from "./cli/event/event-payload.ts";
 import { readRepository } from "./cli/event/read-repository.ts";
+import { readLocalActions } from "./cli/read-local-actions.ts";
+import { checkUrl, type RunRequest } from "./cli/read-run-request.ts";
 import { prepareRun, runWorkflow } from "./cli/run-workflow.ts";
 import { thisMachine } from "./cli/this-machine.ts";
 import type { RunEvent } from "./cli/view/run-event.ts";
@@ -18,6 +21,7 @@ import { connectEngine } from "./containers/connect-engine.ts";
 import { collectGarbage } from "./containers/gc.ts";
 import { prepareImages } from "./hosts/prepare-machine.ts";
 import { type JobSource, readJobSource } from "./job-source.ts";
+import { openActionSource } from "./open-action-source.ts";
 import { RunLog } from "./run-log.ts";
 
 export type { ErrorCode } from "../runner/errors.ts";
@@ -60,6 +64,16 @@ export type ExecuteJobOptions = {
   readonly folder?: string;
   /** The event and its payload for the `github` context; `workflow_dispatch` when left out. */
   readonly event?: { readonly name: string; readonly payload?: { readonly [key: string]: Json } };
+  /** For downloading actions, and `secrets.GITHUB_TOKEN`; that secret when left out. */
+  readonly token?: string;
+  /** The GitHub that actions come from; github.com when left out, or that of the folder's remote where it is one of GitHub's own. */
+  readonly githubUrl?: string;
+  /** Its API; derived from `githubUrl` when left out. */
+  readonly apiUrl?: string;
+  /** Folders in place of actions: `{ "OWNER/REPO[/PATH]@REF": "folder" }`. */
+  readonly localActions?: { readonly [reference: string]: string };
+  /** Lets `actions/checkout` get the folder's own repository too; else that is a copy of the working tree. */
+  readonly realCheckout?: boolean;
   /** Hears everything while it happens, the log included. */
   onEvent?(event: RunEvent): void;
   /** Hears about what goes on around the job: images being built, objects that could not be removed. */
@@ -101,22 +115,29 @@ export async function executeJob(
     inputs: {},
   };
   const event = eventPayload({ ...given, given: given.payload }, facts);
-  const { inputs = null, secrets = {}, vars = {}, env = {} } = options;
+  const { inputs = null } = options;
+  const request = await readRequest(options, given);
   const run = await prepareRun(
     { workflow, eventName, event, inputs, onlyJobs: [id] },
     {
-      request: { event: given, secrets, vars, env, images: new Map(), matrixFilter: {} },
+      request,
       facts,
       stateFolder: thisMachine({}).stateDir,
       runId: options.runId,
     },
   );
 
+  await using actions = openActionSource({
+    server: actionServer(request, facts.serverUrl),
+    localActions: request.localActions,
+    stateFolder: thisMachine({}).stateDir,
+  });
   const log = new RunLog();
   let reason: string | undefined;
   const { jobs: ended } = await runWorkflow(run, {
     slots: createRunSlots(availableParallelism()),
     openPlace: await placesFor(options, signal),
+    actions,
     ...(options.runId !== undefined && { jobSuffix: randomBytes(4).toString("hex") }),
     show(told) {
       if (told.type !== "run_started" && told.type !== "run_finished") log.add(told);
@@ -133,6 +154,28 @@ export async function executeJob(
     outputs: outcome?.outputs ?? {},
     log: log.text,
     ...(reason !== undefined && { reason }),
+  };
+}
+
+async function readRequest(
+  options: ExecuteJobOptions,
+  event: RunRequest["event"],
+): Promise<RunRequest> {
+  const { secrets = {}, vars = {}, env = {}, githubUrl, apiUrl, realCheckout = false } = options;
+  const token = options.token ?? secrets.GITHUB_TOKEN;
+  const locals = Object.entries(options.localActions ?? {}).map((pair) => pair.join("="));
+  return {
+    event,
+    secrets: { ...secrets, ...(token !== undefined && { GITHUB_TOKEN: token }) },
+    vars,
+    env,
+    images: new Map(),
+    matrixFilter: {},
+    ...(githubUrl !== undefined && { githubUrl: checkUrl("githubUrl", githubUrl) }),
+    ...(apiUrl !== undefined && { apiUrl: checkUrl("apiUrl", apiUrl) }),
+    ...(token !== undefined && { token }),
+    localActions: await readLocalActions(locals, [], { cwd: process.cwd(), flag: "localActions:" }),
+    realCheckout,
   };
 }
 

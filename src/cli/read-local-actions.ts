@@ -14,9 +14,9 @@ import { readText, reasonOf } from "./read-settings.ts";
 export async function readLocalActions(
   flags: readonly string[] = [],
   files: readonly string[] = [],
-  cwd: string,
+  { cwd, flag = "--local-action" }: { readonly cwd: string; readonly flag?: string },
 ): Promise<LocalAction[]> {
-  const given = flags.map((text): Given => ({ text, place: `--local-action ${text}`, cwd }));
+  const given = flags.map((text): Given => ({ text, place: `${flag} ${text}`, cwd }));
   for (const file of files) given.push(...(await readFileLines(file, cwd)));
 
   const places = new Map<string, string>();

@@ -1,7 +1,10 @@
+import { BerthError } from "../../runner/errors.ts";
 import type { LegFilter } from "../../runner/workflow/leg-filter.ts";
+import type { LocalAction } from "../github/local-repository.ts";
 import { type ImageMap, readImageMap } from "./choose-image.ts";
 import { parseEventFile } from "./event/event-payload.ts";
 import type { RepositoryFacts } from "./event/read-repository.ts";
+import { readLocalActions } from "./read-local-actions.ts";
 import {
   checkNames,
   readMatrixFilter,
@@ -22,12 +25,25 @@ export type RunRequest = {
   readonly matrixFilter: LegFilter;
   readonly githubUrl?: string;
   readonly apiUrl?: string;
+  /** For the server that actions come from; also a secret. */
+  readonly token?: string;
+  readonly localActions: readonly LocalAction[];
+  /** The real `actions/checkout` even for the repository itself. */
+  readonly realCheckout: boolean;
 };
 
 /** @throws {BerthError} `USAGE`, `INPUT_INVALID` */
 export async function readRunRequest(
   flags: RunFlags,
-  { facts, env }: { facts: RepositoryFacts; env: { readonly [name: string]: string | undefined } },
+  {
+    facts,
+    env,
+    cwd,
+  }: {
+    facts: RepositoryFacts;
+    env: { readonly [name: string]: string | undefined };
+    cwd: string;
+  },
 ): Promise<RunRequest> {
   const secrets = await readValues(flags.secret, flags.secretFile, {
     flag: "secret",
@@ -53,7 +69,22 @@ export async function readRunRequest(
     env: await readValues(flags.env, flags.envFile, { flag: "env" }),
     images: readImageMap(flags.image),
     matrixFilter: readMatrixFilter(flags.matrix),
-    ...(flags.githubUrl !== undefined && { githubUrl: flags.githubUrl }),
-    ...(flags.apiUrl !== undefined && { apiUrl: flags.apiUrl }),
+    ...(flags.githubUrl !== undefined && {
+      githubUrl: checkUrl("--github-url", flags.githubUrl),
+    }),
+    ...(flags.apiUrl !== undefined && { apiUrl: checkUrl("--api-url", flags.apiUrl) }),
+    ...(token && { token }),
+    localActions: await readLocalActions(flags.localAction, flags.localActionFile, { cwd }),
+    realCheckout: flags.realCheckout === true,
   };
+}
+
+/** @throws {BerthError} `USAGE` */
+export function checkUrl(flag: string, text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url?.protocol === "http:" || url?.protocol === "https:") return text;
+  throw new BerthError("USAGE", {
+    message: `${flag} ${text} is not an address that begins with https:// or http://.`,
+    remedy: "Write it as you would into a browser: https://github.example.com.",
+  });
 }

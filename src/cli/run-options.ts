@@ -18,6 +18,9 @@ export type RunFlags = {
   readonly matrix?: readonly string[];
   readonly image?: readonly string[];
   readonly actor?: string;
+  readonly localAction?: readonly string[];
+  readonly localActionFile?: readonly string[];
+  readonly realCheckout?: true;
   readonly githubUrl?: string;
   readonly apiUrl?: string;
   readonly token?: string;
@@ -62,10 +65,19 @@ export function runCommand(action: (files: string[], flags: RunFlags) => Promise
     .addOption(many("--env-file <file>", "environment variables, in dotenv syntax"))
     .addOption(many("--matrix <k:v>", "only matrix legs with that value"))
     .addOption(many("--image <label=image>", "the image for a label of runs-on; * for all"))
+    .addOption(many("--local-action <ref=dir>", "take OWNER/REPO[/PATH]@REF from a folder"))
+    .addOption(many("--local-action-file <file>", "such references, one a line"))
+    .option(
+      "--real-checkout",
+      "let actions/checkout get this repository too (default: a copy of the working tree)",
+    )
     .option("--actor <name>", "who started it (default: git's user.name)")
     .option("--github-url <url>", "address of GitHub (default: of the remote origin)")
     .option("--api-url <url>", "address of GitHub's API")
-    .option("--token <token>", "secrets.GITHUB_TOKEN (default: GITHUB_TOKEN of the environment)")
+    .option(
+      "--token <token>",
+      "secrets.GITHUB_TOKEN, and for downloads (default: GITHUB_TOKEN of the environment)",
+    )
     .addOption(
       new Option("--max-parallel <n>", "jobs at once")
         .default(availableParallelism(), "number of CPUs")

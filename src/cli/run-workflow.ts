@@ -1,6 +1,8 @@
+import type { ActionSource } from "../../runner/actions/action-source.ts";
 import { type ExecuteJobDeps, executeJob, type JobResult } from "../../runner/job/execute-job.ts";
 import type { Conclusion, JobDescription } from "../../runner/job/job-description.ts";
 import type { JobEvent } from "../../runner/job/job-event.ts";
+import type { WorkingTree } from "../../runner/job/working-tree.ts";
 import { type RunResult, type RunSlots, runPlan } from "../../runner/workflow/run-plan.ts";
 import type { Workflow } from "../../runner/workflow/workflow.ts";
 import { nextRunNumber } from "../store/run-number.ts";
@@ -12,6 +14,7 @@ import type { NarrowedStart } from "./narrow-to-jobs.ts";
 import type { RunRequest } from "./read-run-request.ts";
 import type { Start } from "./start-event.ts";
 import type { RunEvent } from "./view/run-event.ts";
+import { workingTreeOf } from "./working-tree-of.ts";
 
 /** A workflow with everything it needs to be run once. */
 export type PreparedRun = {
@@ -20,6 +23,8 @@ export type PreparedRun = {
   readonly start: NarrowedStart;
   readonly github: JsonObject;
   readonly request: RunRequest;
+  /** What `actions/checkout` of the repository itself yields; absent when it is the real action. */
+  readonly workingTree?: WorkingTree;
 };
 
 /** Gives a run its identity. */
@@ -38,7 +43,8 @@ export async function prepareRun(
   const key = `${facts.repository} ${facts.root} ${workflow.file}`;
   const runNumber = await nextRunNumber(stateFolder, key);
   const github = contextOf(start, { id, runNumber }, { request, facts });
-  return { id, workflow, start, github, request };
+  const workingTree = request.realCheckout ? undefined : workingTreeOf(facts, github);
+  return { id, workflow, start, github, request, ...(workingTree && { workingTree }) };
 }
 
 /** The `github` context of a run. */
@@ -73,6 +79,7 @@ function newRunId(): string {
 export type RunWorkflowOptions = {
   readonly slots: RunSlots;
   readonly openPlace: ExecuteJobDeps["openPlace"];
+  readonly actions: ActionSource;
   /** Keeps the jobs of several runs apart that were given the same id. */
   readonly jobSuffix?: string;
   show(event: RunEvent): void;
@@ -87,7 +94,7 @@ export type RunWorkflowOptions = {
  * @throws {BerthError} When nothing can run any more; `run_finished` is told all the same.
  */
 export async function runWorkflow(
-  { id, workflow, start, github, request }: PreparedRun,
+  { id, workflow, start, github, request, workingTree }: PreparedRun,
   options: RunWorkflowOptions,
 ): Promise<RunResult> {
   const { slots, show, signals } = options;
@@ -120,7 +127,11 @@ export async function runWorkflow(
         slots,
         report: tell,
         runLeg: (job, signal) =>
-          runJob(withSuffix(job, options.jobSuffix), { ...options, tell, request }, signal),
+          runJob(
+            withSuffix(job, options.jobSuffix),
+            { ...options, tell, request, workingTree },
+            signal,
+          ),
       },
       signals.cancel,
     );
@@ -141,21 +152,24 @@ type Told = RunEvent extends infer E ? (E extends RunEvent ? Omit<E, "run" | "at
 
 type RunJobOptions = RunWorkflowOptions & {
   readonly request: RunRequest;
+  readonly workingTree: WorkingTree | undefined;
   tell(event: Told): void;
 };
 
 async function runJob(
   job: JobDescription,
-  { openPlace, onJobEnd, request, signals, tell }: RunJobOptions,
+  options: RunJobOptions,
   signal: AbortSignal,
 ): Promise<JobResult> {
+  const { openPlace, onJobEnd, request, signals, tell, actions, workingTree } = options;
   const refusal = refuseLabels(job.labels, request.images);
   if (refusal !== undefined) return refuse(job, refusal, tell);
   const report = (event: JobEvent) => {
     tell(event);
     if (event.type === "job_finished") onJobEnd(job, event.conclusion);
   };
-  return executeJob(job, { openPlace, report, kill: signals.kill }, signal);
+  const deps = { openPlace, report, actions, kill: signals.kill };
+  return executeJob(job, { ...deps, ...(workingTree && { workingTree }) }, signal);
 }
 
 function refuse(job: JobDescription, reason: string, tell: (event: Told) => void): JobResult {

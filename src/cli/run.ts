@@ -1,7 +1,10 @@
+import type { ActionSource } from "../../runner/actions/action-source.ts";
 import { findUnsupported, notSupportedYet } from "../../runner/workflow/find-unsupported.ts";
 import { listPlan } from "../../runner/workflow/plan.ts";
 import { createRunSlots, type RunResult } from "../../runner/workflow/run-plan.ts";
 import { selectJobs } from "../../runner/workflow/select-jobs.ts";
+import { openActionSource } from "../open-action-source.ts";
+import { actionServer } from "./action-server.ts";
 import { chooseImage, type ImageMap } from "./choose-image.ts";
 import { createView } from "./create-view.ts";
 import { type RepositoryFacts, readRepository } from "./event/read-repository.ts";
@@ -35,7 +38,7 @@ export async function run(
 ): Promise<number> {
   const facts = await readRepository(io.cwd);
   const workflows = readWorkflows(await readSources(files, { root: facts.root, cwd: io.cwd }));
-  const request = await readRunRequest(flags, { facts, env: io.env });
+  const request = await readRunRequest(flags, { facts, env: io.env, cwd: io.cwd });
   const { starts: started, skipped } = await startWorkflows(workflows, request.event, {
     facts,
     areNamed: files.length > 0,
@@ -55,7 +58,12 @@ export async function run(
   const runs = await Promise.all(
     starts.map((start) => prepareRun(start, { request, facts, stateFolder })),
   );
-  return runAll(runs, { flags, request, io, interrupts });
+  await using actions = openActionSource({
+    server: actionServer(request, facts.serverUrl),
+    localActions: request.localActions,
+    stateFolder,
+  });
+  return await runAll(runs, { flags, request, actions, io, interrupts });
 }
 
 async function list(
@@ -83,13 +91,14 @@ function checkSupported(starts: readonly NarrowedStart[]): void {
 type RunAllOptions = {
   readonly flags: RunFlags;
   readonly request: RunRequest;
+  readonly actions: ActionSource;
   readonly io: RunIo;
   readonly interrupts: Interrupts;
 };
 
 async function runAll(
   runs: readonly PreparedRun[],
-  { flags, request, io, interrupts }: RunAllOptions,
+  { flags, request, actions, io, interrupts }: RunAllOptions,
 ): Promise<number> {
   const { first: cancel, second: kill } = interrupts;
   const keeper = keepFailed(flags.keep === true);
@@ -113,6 +122,7 @@ async function runAll(
     const options = {
       slots,
       openPlace: places.open,
+      actions,
       show: view.show,
       onJobEnd: keeper.ended,
       signals: { cancel, kill },

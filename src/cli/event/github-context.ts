@@ -127,9 +127,11 @@ function text(event: JsonObject, ...path: readonly string[]): string | undefined
   return typeof found === "string" && found !== "" ? found : undefined;
 }
 
-/** GitHub's own API has a host of its own, an enterprise server has it below its address. */
-function apiOf(serverUrl: string): string {
-  return serverUrl === "https://github.com" ? "https://api.github.com" : `${serverUrl}/api/v3`;
+/** The API of GitHub's own hosts has a host of its own, an enterprise server has it below its address. */
+export function apiOf(serverUrl: string): string {
+  const server = serverUrl.replace(/\/+$/, "");
+  const [, host] = /^https:\/\/((?:[\w-]+\.)?ghe\.com|github\.com)$/i.exec(server) ?? [];
+  return host === undefined ? `${server}/api/v3` : `https://api.${host.toLowerCase()}`;
 }
 
 function graphqlOf(apiUrl: string): string {

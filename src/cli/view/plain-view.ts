@@ -52,6 +52,8 @@ export function plainView(
   function plainLine(event: RunEvent): string | undefined {
     switch (event.type) {
       case "job_started":
+        // A job that failed before it was placed ran nowhere.
+        if (event.host === "") return undefined;
         return `${tag(event)} ${style.gray(`on ${event.host}, image ${event.image}`)}`;
       case "step_finished": {
         const time = event.conclusion === "skipped" ? "skipped" : formatDuration(event.ms);
