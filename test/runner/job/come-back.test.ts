@@ -1,15 +1,10 @@
-import { randomBytes } from "node:crypto";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { expect, it } from "@jest/globals";
-import { type ExecuteJobDeps, executeJob, type JobPlace } from "../../../runner/job/execute-job.ts";
-import type { JobDescription } from "../../../runner/job/job-description.ts";
+import { executeJob } from "../../../runner/job/execute-job.ts";
 import type { JobEvent } from "../../../runner/job/job-event.ts";
-import { localBackend } from "../../../runner/shell/local-backend.ts";
 import { openShell } from "../../../runner/shell/open-shell.ts";
-import type { Checkpoint, Journal, Shell } from "../../../runner/shell/shell.ts";
+import type { Checkpoint, Shell } from "../../../runner/shell/shell.ts";
 import { aJob, ex, mapping, run } from "./job-fixture.ts";
+import { aHome, aJournal, never, runInTwoLives, stable } from "./two-lives.ts";
 
 const job = aJob(
   [
@@ -85,108 +80,3 @@ it("says nothing and removes nothing when another process has taken the job over
   expect(told.filter(({ type }) => type === "job_finished")).toEqual([]);
   await (await next.promise)[Symbol.asyncDispose]();
 });
-
-const never = new AbortController().signal;
-
-/** Runs a job whose first process dies after so many events; what it told after its last checkpoint is forgotten. */
-async function runInTwoLives(description: JobDescription, dieAfter: number) {
-  await using home = await aHome();
-  const told: JobEvent[] = [];
-  const checkpoints: Checkpoint[] = [];
-  let kept = 0;
-  let isDead = false;
-  const died = Promise.withResolvers<void>();
-  let shellOfFirst: Shell | undefined;
-  const firstLife: ExecuteJobDeps = {
-    journal: {
-      startedAt: Date.now(),
-      checkpoints: [],
-      async append(checkpoint) {
-        if (isDead) return;
-        checkpoints.push(checkpoint);
-        kept = told.length;
-      },
-    },
-    async openPlace(_request, { journal, placed, progress }) {
-      placed({ host: "vm", image: "local" });
-      progress("This job runs on this machine itself, which isolates nothing.");
-      const shell = await openShell(home.backend, { nonce: home.nonce, signal: never, journal });
-      shellOfFirst = shell;
-      return home.placeOf(shell);
-    },
-    report(event) {
-      if (isDead) return;
-      told.push(event);
-      if (told.length >= dieAfter) {
-        isDead = true;
-        died.resolve();
-      }
-    },
-  };
-  const first = executeJob(description, firstLife, never).catch(() => undefined);
-  await died.promise;
-  await shellOfFirst?.[Symbol.asyncDispose]();
-  await first;
-
-  told.length = kept;
-  const result = await executeJob(
-    description,
-    {
-      journal: aJournal(checkpoints),
-      async openPlace(_request, { journal, placed, progress }) {
-        placed({ host: "vm", image: "local" });
-        progress("This job runs on this machine itself, which isolates nothing.");
-        const options = { nonce: home.nonce, signal: never, journal, resume: true };
-        return home.placeOf(await openShell(home.backend, options));
-      },
-      report: (event) => void told.push(event),
-    },
-    never,
-  );
-  return { events: told, result };
-}
-
-function aJournal(
-  checkpoints: readonly Checkpoint[],
-  append: (checkpoint: Checkpoint) => void = () => undefined,
-): Journal {
-  return { startedAt: Date.now(), checkpoints, append: async (checkpoint) => append(checkpoint) };
-}
-
-/** A folder with a shell in it that outlives those who type into it. */
-async function aHome() {
-  const folder = await mkdtemp(join(tmpdir(), "berth-come-back-"));
-  const nonce = randomBytes(8).toString("hex");
-  const backend = localBackend({
-    nonce,
-    cwd: folder,
-    env: { PATH: process.env.PATH ?? "", HOME: folder },
-  });
-  return {
-    nonce,
-    backend,
-    placeOf: (shell: Shell): JobPlace => ({
-      shell,
-      host: "vm",
-      image: "local",
-      paths: {
-        workspace: join(folder, "w/hello/hello"),
-        temp: join(folder, "w/_temp"),
-        actions: join(folder, "w/_actions"),
-        toolCache: join(folder, "t"),
-      },
-      [Symbol.asyncDispose]: () => shell[Symbol.asyncDispose](),
-    }),
-    async [Symbol.asyncDispose]() {
-      await backend[Symbol.asyncDispose]();
-      await rm(folder, { recursive: true, force: true });
-    },
-  };
-}
-
-/** Without what differs from run to run. */
-function stable(event: JobEvent) {
-  if (event.type === "log") return `${event.step} ${event.line.replaceAll(/\/tmp\/[^/]+/g, "…")}`;
-  if (event.type === "job_started") return event.type;
-  return "ms" in event ? { ...event, ms: 0 } : event;
-}
