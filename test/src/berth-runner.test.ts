@@ -2,6 +2,8 @@ import { describe, expect, it } from "@jest/globals";
 import { z } from "zod";
 import { type ExecuteJobOptions, executeJob } from "../../src/berth-runner.ts";
 import { temporaryRepository } from "./cli/temporary-repository.ts";
+import { fakeGitHub } from "./github/fake-github.ts";
+import { githubTarball } from "./github/tarball.ts";
 
 describe("executeJob", () => {
   it("runs a job given as an object, and hands back conclusion, outputs and log", async () => {
@@ -59,12 +61,33 @@ jobs:
     expect(ended.conclusion).toBe("cancelled");
   });
 
+  it("takes actions from folders given for them, and from the server that is named", async () => {
+    await using github = await fakeGitHub();
+    const commit = "c".repeat(40);
+    const manifest = "runs: { using: composite, steps: [{ run: echo theirs, shell: sh }] }";
+    const archive = await githubTarball({ "action.yml": manifest });
+    github.add("o/theirs", { refs: { "tags/v1": commit }, archives: { [commit]: archive } });
+    using mine = temporaryRepository({ "action.yml": manifest.replace("theirs", "mine") });
+
+    const ended = await execute("steps: [{ uses: o/mine@v1 }, { uses: o/theirs@v1 }]", {
+      localActions: { "o/mine@v1": mine.root },
+      apiUrl: github.url,
+      token: "of-the-server",
+    });
+
+    expect(ended.log).toContain("\nmine\n");
+    expect(ended.log).toContain("\ntheirs\n");
+    expect(github.asked[0]?.headers.authorization).toBe("Bearer of-the-server");
+  });
+
   it.each([
     ["steps: [{ ruin: x }]", {}, "WORKFLOW_INVALID"],
     ["{{", {}, "WORKFLOW_INVALID"],
     ["on: push\njobs: { a: &j { runs-on: x, steps: [run: x] }, b: *j }", {}, "USAGE"],
     ["on: push\njobs: { a: { runs-on: x, steps: [run: x] } }", { job: "z" }, "USAGE"],
     ["steps: [{ uses: actions/checkout }]", {}, "WORKFLOW_INVALID"],
+    ["steps: [{ run: x }]", { localActions: { "o/r@v1": "/not/there" } }, "USAGE"],
+    ["steps: [{ run: x }]", { apiUrl: "api.example.com" }, "USAGE"],
     ["on: push\njobs: { a: { uses: ./.github/workflows/b.yml } }", {}, "NOT_SUPPORTED_YET"],
   ])("says what is wrong with %j", async (job, options, code) => {
     await expect(execute(job, options)).rejects.toMatchObject({ code });
