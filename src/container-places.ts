@@ -4,13 +4,16 @@ import type { JobPlaceRequest } from "../runner/job/container-spec.ts";
 import type { ExecuteJobDeps, JobPlace } from "../runner/job/execute-job.ts";
 import { openShell } from "../runner/shell/open-shell.ts";
 import { shellArgv } from "../runner/shell/preamble.ts";
+import type { KnownActions } from "./containers/action-volumes.ts";
 import type { Engine } from "./containers/connect-engine.ts";
 import type { ContainerPlace } from "./containers/container-place.ts";
 import type { UserIds } from "./containers/container-user.ts";
 import { openJobPlace } from "./containers/job-place.ts";
 import type { Labels } from "./containers/labels.ts";
+import type { NodeVolume } from "./containers/node-volume.ts";
 import type { Leak } from "./containers/remove-objects.ts";
 import { type ReopenedPlace, reopenJobPlace } from "./containers/reopen-job-place.ts";
+import { removeSiblings, siblingContainers } from "./containers/siblings.ts";
 
 /** Marks the frames of a job's shell; a process that comes back to the job needs it again. */
 const NONCE_LABEL = "io.berth.nonce";
@@ -20,7 +23,7 @@ export type ContainerPlacesOptions = {
   /** The name of this machine for events. */
   readonly hostName: string;
   /** Mounted read-only at `/__e`. */
-  readonly nodeVolume?: string | undefined;
+  readonly nodeVolume?: NodeVolume | undefined;
   /** The image of a job without `container:`. */
   imageFor(labels: readonly string[]): string;
   /** Labels of the container beside Berth's own. */
@@ -33,6 +36,7 @@ export type ContainerPlacesOptions = {
 /** Opens jobs' places on a container engine: one fresh container each, or the one that an earlier process made for the job. */
 export function containerPlaces(options: ContainerPlacesOptions): ExecuteJobDeps["openPlace"] {
   const knownUsers = new Map<string, UserIds>();
+  const knownActions: KnownActions = new Map();
   const { engine, hostName, onLeak } = options;
   const { docker, dockerConfigDir } = engine;
 
@@ -63,6 +67,7 @@ export function containerPlaces(options: ContainerPlacesOptions): ExecuteJobDeps
       labels: { ...options.labels, [NONCE_LABEL]: nonce },
       dockerConfigDir,
       knownUsers,
+      knownActions,
       progress,
       onLeak,
       signal,
@@ -89,7 +94,10 @@ async function withShell(
   undo.defer(async () => {
     const { containerId } = place;
     const isKept = options.keeps?.({ jobId: request.jobId, containerId }) ?? false;
-    if (!isAbandoned && !isKept) await place[Symbol.asyncDispose]();
+    if (isAbandoned || isKept) return;
+    // Before what they stand on: a network or volume that is in use cannot be removed.
+    await removeSiblings(options.engine.docker, request.jobId, options.onLeak);
+    await place[Symbol.asyncDispose]();
   });
   const shell = await openShell(place.backend, { nonce, journal, resume, signal }).catch(
     async (cause: unknown) => {
@@ -107,6 +115,19 @@ async function withShell(
     paths: place.paths,
     containerId: place.containerId,
     ...(place.networkId !== undefined && { networkId: place.networkId }),
+    addActions: place.addActions,
+    unpack: place.unpackFor(shell.facts),
+    siblings: siblingContainers(options.engine.docker, {
+      ...request,
+      containerId: place.containerId,
+      hasJobContainer: request.container !== undefined,
+      forwarder: {
+        image: options.imageFor(request.labels),
+        nodeVolume: options.nodeVolume?.name,
+      },
+      dockerConfigDir: options.engine.dockerConfigDir,
+      onLeak: options.onLeak,
+    }),
     explainEnd: place.explainEnd,
     abandon: () => {
       isAbandoned = true;

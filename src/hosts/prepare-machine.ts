@@ -7,6 +7,7 @@ import {
   type Engine,
 } from "../containers/connect-engine.ts";
 import { currentContext } from "../containers/docker-context.ts";
+import type { NodeVolume } from "../containers/node-volume.ts";
 import { engineFolder } from "./engine-folder.ts";
 import { baseImage, provideBase, provideImage } from "./engine-images.ts";
 import { planEngine, whyNoEngine } from "./engine-plan.ts";
@@ -19,7 +20,7 @@ export type Machine = {
   readonly engine: Engine;
   readonly jobImage: string;
   /** Mounted read-only at `/__e`. */
-  readonly nodeVolume: string;
+  readonly nodeVolume: NodeVolume;
 };
 
 export type PrepareOptions = {

@@ -99,7 +99,7 @@ async function run({ engine, jobImage, nodeVolume }: Machine, script: string): P
     Tty: true,
     HostConfig: {
       AutoRemove: true,
-      Mounts: [{ Type: "volume", Source: nodeVolume, Target: "/__e", ReadOnly: true }],
+      Mounts: [{ Type: "volume", Source: nodeVolume.name, Target: "/__e", ReadOnly: true }],
     },
   });
   output.end();
