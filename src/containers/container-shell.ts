@@ -98,11 +98,15 @@ function shellConnection(socket: Duplex): ShellConnection {
   }
 }
 
-/** A container's log so far, oldest first; `tail` counts lines from the end. */
+/** A container's log so far, oldest first; `tail` counts lines from the end. `follow` goes on to the container's end. */
 export async function* readContainerLog(
   docker: Docker,
   containerId: string,
-  { tail, signal }: { tail?: number | undefined; signal: AbortSignal },
+  {
+    tail,
+    follow = false,
+    signal,
+  }: { tail?: number | undefined; follow?: boolean; signal: AbortSignal },
 ): AsyncGenerator<{ stream: "stdout" | "stderr"; data: Buffer }> {
   // dockerode's own `logs` gathers a log that is not followed in memory.
   const request = {
@@ -111,7 +115,7 @@ export async function* readContainerLog(
     isStream: true,
     abortSignal: signal,
     statusCodes: { 200: true, 404: "no such container", 500: "server error" } as const,
-    options: { stdout: true, stderr: true, tail: tail ?? "all" },
+    options: { stdout: true, stderr: true, follow, tail: tail ?? "all" },
   };
   try {
     const stream = await new Promise<Readable>((resolve, reject) => {

@@ -6,7 +6,12 @@ import { BerthError } from "../../runner/errors.ts";
 import { engineError, reasonOf, statusOf, systemCodeOf } from "./engine-error.ts";
 import { type ImageReference, readImageReference } from "./image-reference.ts";
 import type { Labels } from "./labels.ts";
-import { authConfig, type RegistryCredentials, storedCredentials } from "./registry-credentials.ts";
+import {
+  authConfig,
+  HUB,
+  type RegistryCredentials,
+  storedCredentials,
+} from "./registry-credentials.ts";
 
 /** What is known of an image before a container is made from it. */
 export type ImageFacts = {
@@ -133,7 +138,8 @@ async function pullImage(
         ...(platform !== undefined && { platform }),
         abortSignal: signal,
       });
-      return await follow(stream, progress, signal);
+      await follow(stream, progress, signal);
+      return;
     } catch (error) {
       signal.throwIfAborted();
       const reason = reasonOf(error);
@@ -173,7 +179,8 @@ function notFound(reference: ImageReference, reason: string, loggedIn = false): 
   });
 }
 
-function isUnreachable(reason: string): boolean {
+/** Whether the engine says that it could not get as far as the registry. */
+export function isUnreachable(reason: string): boolean {
   return /no such host|dial tcp|timeout|connection refused|EOF|TLS|certificate/i.test(reason);
 }
 
@@ -201,20 +208,25 @@ const Progress = z.object({
   aux: z.object({ ID: z.string() }).optional(),
 });
 
-/** Reads the engine's progress to its end; an error in it is thrown, what moves every moment is left out. */
+/** Reads the engine's progress to its end; an error in it is thrown, what moves every moment is left out. The id of what was made, if any. */
 async function follow(
   stream: NodeJS.ReadableStream,
   progress: (line: string) => void,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<string | undefined> {
   const stop = () => stream instanceof Readable && stream.destroy();
   signal.addEventListener("abort", stop, { once: true });
+  let made: string | undefined;
+  let begun = ""; // what a build prints comes in pieces that need not end with their line
   try {
     for await (const line of lines(stream)) {
       const message = Progress.parse(JSON.parse(line));
+      made = message.aux?.ID ?? made;
       if (message.error !== undefined)
         throw new Error(message.errorDetail?.message ?? message.error);
-      if (message.stream !== undefined) message.stream.split("\n").filter(Boolean).map(progress);
+      const printed = (begun + (message.stream ?? "")).split("\n");
+      begun = printed.pop() ?? "";
+      printed.filter(Boolean).map(progress);
       const { status, id } = message;
       if (
         status !== undefined &&
@@ -224,7 +236,9 @@ async function follow(
       }
     }
     signal.throwIfAborted();
+    return made;
   } finally {
+    if (begun !== "") progress(begun);
     signal.removeEventListener("abort", stop);
   }
 }
@@ -243,10 +257,12 @@ async function* lines(stream: NodeJS.ReadableStream): AsyncGenerator<string> {
 export type BuildImageOptions = {
   /** A tar with a `Dockerfile` at its top. */
   readonly context: Readable | AsyncIterable<Uint8Array>;
-  readonly tag: string;
+  readonly tag?: string;
   readonly labels?: Labels;
   readonly dockerfile?: string;
   readonly buildArgs?: { readonly [name: string]: string };
+  /** For the registries of the images it builds on. */
+  readonly registries?: { readonly [registry: string]: RegistryCredentials };
   onProgress(line: string): void;
   readonly signal: AbortSignal;
 };
@@ -258,27 +274,41 @@ export type BuildImageOptions = {
  */
 export async function buildImage(
   docker: Docker,
-  { context, tag, labels, dockerfile, buildArgs, onProgress, signal }: BuildImageOptions,
+  options: BuildImageOptions & { readonly tag: string },
 ): Promise<void> {
   try {
-    const stream = await docker.buildImage(asReadable(context), {
-      t: tag,
-      ...(labels && { labels: { ...labels } }),
-      ...(dockerfile !== undefined && { dockerfile }),
-      ...(buildArgs && { buildargs: { ...buildArgs } }),
-      rm: true,
-      forcerm: true,
-      abortSignal: signal,
-    });
-    await follow(stream, onProgress, signal);
+    await runBuild(docker, options);
   } catch (error) {
-    signal.throwIfAborted();
+    options.signal.throwIfAborted();
     throw new BerthError("SETUP_FAILED", {
-      message: `The image ${tag} could not be built: ${reasonOf(error)}`,
+      message: `The image ${options.tag} could not be built: ${reasonOf(error)}`,
       remedy: "The lines of the build above say which instruction failed.",
       cause: error,
     });
   }
+}
+
+/** Builds an image and gives its id. What goes wrong is thrown as the engine says it; containers of the build are removed in any case. */
+export async function runBuild(
+  docker: Docker,
+  options: BuildImageOptions,
+): Promise<string | undefined> {
+  const { context, tag, labels, dockerfile, buildArgs, registries = {}, signal } = options;
+  const logins = Object.entries(registries).map(
+    ([registry, known]) =>
+      [registry === "docker.io" ? HUB : registry, authConfig(registry, known)] as const,
+  );
+  const stream = await docker.buildImage(asReadable(context), {
+    ...(tag !== undefined && { t: tag }),
+    ...(labels && { labels: { ...labels } }),
+    ...(dockerfile !== undefined && { dockerfile }),
+    ...(buildArgs && { buildargs: { ...buildArgs } }),
+    ...(logins.length > 0 && { registryconfig: Object.fromEntries(logins) }),
+    rm: true,
+    forcerm: true,
+    abortSignal: signal,
+  });
+  return await follow(stream, options.onProgress, signal);
 }
 
 export type ImportImageOptions = {

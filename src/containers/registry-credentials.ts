@@ -27,13 +27,13 @@ const DockerConfig = z.object({
 const HelperAnswer = z.object({ Username: z.string(), Secret: z.string() });
 
 /** Docker Hub's key in `config.json`, and the address that credentials for it are sent with. */
-const HUB = "https://index.docker.io/v1/";
+export const HUB = "https://index.docker.io/v1/";
 
 /** The `X-Registry-Auth` of a pull. */
 export function authConfig(
   registry: string,
   { username, password, identityToken }: RegistryCredentials,
-): { [name: string]: string } {
+): { username: string; password: string; serveraddress: string; identitytoken?: string } {
   const serveraddress = registry === "docker.io" ? HUB : registry;
   return identityToken === undefined
     ? { username, password, serveraddress }

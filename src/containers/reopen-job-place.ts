@@ -9,6 +9,7 @@ import { JOB_LABEL, KIND_LABEL, type Labels, OWNER_LABEL } from "./labels.ts";
 import { stoppedOwnerPid } from "./owner.ts";
 import { readBoundPorts } from "./published-ports.ts";
 import { type Leak, removeContainer, removeNetwork } from "./remove-objects.ts";
+import { removeSiblings } from "./siblings.ts";
 
 /** An engine answers an attach within milliseconds unless something holds it back. */
 const ATTACH_PATIENCE_MS = 15_000;
@@ -35,7 +36,8 @@ export async function reopenJobPlace(
     ]);
     const [found] = containers;
     if (found === undefined) {
-      // Its maker died between the network and the container: nobody else would remove it.
+      // Its maker died between the network and the container, or somebody removed it: nobody else would remove what is left.
+      await removeSiblings(docker, jobId, onLeak);
       await removeNetworks(docker, networks, onLeak);
       return undefined;
     }

@@ -1,0 +1,83 @@
+import type Docker from "dockerode";
+import { BerthError } from "../../runner/errors.ts";
+import type { StepContainerSpec } from "../../runner/job/siblings.ts";
+import { createRequest, readContainer } from "./container-request.ts";
+import { sharedFolders } from "./job-folders.ts";
+import { WORKSPACE_LABEL } from "./job-place.ts";
+import type { Labels } from "./labels.ts";
+import type { Mount } from "./options/container-options.ts";
+
+/** What the containers of docker actions take over from their job's container. */
+export type StepSurroundings = {
+  readonly network: string;
+  readonly mounts: readonly Mount[];
+};
+
+/**
+ * Reads from a job's container what its docker actions share with it. Asks the engine, so that it does not matter which life of the job
+ * made the container.
+ */
+export async function readSurroundings(
+  docker: Docker,
+  containerId: string,
+): Promise<StepSurroundings> {
+  const {
+    Mounts: mounts,
+    Config: { Labels: labels },
+    HostConfig: host,
+  } = await docker.getContainer(containerId).inspect();
+  const { temp, fileCommands, home, workflow } = sharedFolders();
+  const places = {
+    "/github/workspace": labels[WORKSPACE_LABEL] ?? "",
+    "/github/runner_temp": temp,
+    "/github/file_commands": fileCommands,
+    "/github/home": home,
+    "/github/workflow": workflow,
+  };
+  return {
+    network: host.NetworkMode ?? "default",
+    mounts: Object.entries(places).map(([target, path]) => {
+      const found = mounts.find(({ Destination }) => Destination === path);
+      if (found === undefined) throw notShared(path);
+      // Mounted whole, never a folder within it: a job could put a link in its place, which the engine would follow on the host.
+      return found.Type === "volume"
+        ? { Type: "volume", Source: found.Name ?? "", Target: target, VolumeOptions: NO_COPY }
+        : { Type: "bind", Source: found.Source, Target: target, ReadOnly: !found.RW };
+    }),
+  };
+}
+
+const NO_COPY = { NoCopy: true };
+
+function notShared(path: string): BerthError {
+  return new BerthError("ENGINE_REFUSED", {
+    message: `The job's container has no volume at ${path}, which docker actions need: another version of Berth made it.`,
+    remedy: "Run the job anew.",
+  });
+}
+
+/**
+ * The engine's create request for one container of a docker action: like a job's in its limits and rights, but with the image's own first
+ * process, as on GitHub. GPUs of the job belong here, too, once a job can have them.
+ *
+ * @throws {BerthError} `CONTAINER_OPTION` when a variable cannot be passed.
+ */
+export function stepContainerRequest(
+  { image, entrypoint = "", args, env }: StepContainerSpec,
+  { network, mounts }: StepSurroundings,
+  { name, labels }: { readonly name: string; readonly labels: Labels },
+): ReturnType<typeof createRequest> {
+  const wish = readContainer({ env, ports: [], volumes: [], options: "" }, labels, {});
+  return createRequest(wish, {
+    name,
+    image,
+    isShell: false,
+    ...(entrypoint !== "" && { entrypoint: [entrypoint] }),
+    ...(args.length > 0 && { command: args }),
+    workingDir: "/github/workspace",
+    env: [],
+    labels,
+    network,
+    mounts,
+  });
+}

@@ -1,0 +1,173 @@
+import type { Duplex } from "node:stream";
+import { finished } from "node:stream/promises";
+import type Docker from "dockerode";
+import { BerthError } from "../../runner/errors.ts";
+import type { Siblings, StepContainerSpec } from "../../runner/job/siblings.ts";
+import { readEnd } from "./container-end.ts";
+import { readContainerLog } from "./container-shell.ts";
+import { demultiplexer } from "./demultiplex.ts";
+import { engineError, reasonOf, statusOf } from "./engine-error.ts";
+import { jobLabels } from "./labels.ts";
+import { type Leak, removeContainer } from "./remove-objects.ts";
+import { readSurroundings, stepContainerRequest } from "./step-container-request.ts";
+import { stopWhenAborted } from "./stop-step-container.ts";
+
+/** On the container of a docker action: its key. */
+const STEP_LABEL = "io.berth.step";
+
+export type StepContainersOptions = {
+  readonly jobId: string;
+  readonly runId: string;
+  /** The job's own container. */
+  readonly containerId: string;
+  onLeak(leak: Leak): void;
+};
+
+type RunOptions = Parameters<Siblings["runContainer"]>[1];
+type StepEnd = Awaited<ReturnType<Siblings["runContainer"]>>;
+
+/** The containers of one job's docker actions, one at a time. They are found by their names, so that any life of the job finds them. */
+export function stepContainers(
+  docker: Docker,
+  options: StepContainersOptions,
+): Pick<Siblings, "runContainer" | "removeContainer"> {
+  return {
+    async runContainer(spec, run) {
+      try {
+        return await runContainer(docker, spec, { ...options, ...run });
+      } catch (error) {
+        run.signal.throwIfAborted();
+        throw engineError(error, "run the container of the action");
+      }
+    },
+    async removeContainer(key) {
+      const id = containerName(options.jobId, key);
+      await removeContainer(docker, id).catch((cause) =>
+        options.onLeak({ kind: "container", id, cause }),
+      );
+    },
+  };
+}
+
+function containerName(jobId: string, key: string): string {
+  return `berth-${jobId}-step-${key}`.replace(/[^\w.-]+/g, "-");
+}
+
+type Work = StepContainersOptions & RunOptions;
+
+async function runContainer(docker: Docker, spec: StepContainerSpec, work: Work): Promise<StepEnd> {
+  const found = await findStarted(docker, containerName(work.jobId, work.key));
+  if (found !== undefined) return await follow(docker, found.container, found.follow, work);
+
+  AbortSignal.any([work.signal, work.kill]).throwIfAborted();
+  const surroundings = await readSurroundings(docker, work.containerId);
+  const labels = { ...jobLabels({ ...work, kind: "step" }), [STEP_LABEL]: work.key };
+  const name = containerName(work.jobId, work.key);
+  // Takes no signal, since a request that is given up half-way leaves behind what nobody knows of.
+  const container = await docker.createContainer(
+    stepContainerRequest(spec, surroundings, { name, labels }),
+  );
+  AbortSignal.any([work.signal, work.kill]).throwIfAborted();
+  const output = (await container.attach({
+    stream: true,
+    hijack: true,
+    stdout: true,
+    stderr: true,
+  })) as Duplex;
+  try {
+    await container.start();
+  } catch (error) {
+    output.destroy();
+    return notStarted(error, work);
+  }
+  return await follow(docker, container, () => hear(output, work.onOutput), work);
+}
+
+/**
+ * The container that an earlier life of the job started, and how to hear it from its beginning. One that was made and never started is removed: not
+ * by force, since that life may be starting it at this moment.
+ */
+async function findStarted(
+  docker: Docker,
+  name: string,
+): Promise<{ container: Docker.Container; follow: (work: Work) => Promise<void> } | undefined> {
+  const container = docker.getContainer(name);
+  for (;;) {
+    try {
+      const { Id: id, State: state } = await container.inspect();
+      if (state.Status !== "created") {
+        return {
+          container: docker.getContainer(id),
+          follow: (work) => hearLog(docker, id, { follow: state.Running, work }),
+        };
+      }
+      await container.remove({ v: true });
+    } catch (error) {
+      if (statusOf(error) === 404) return undefined;
+      if (statusOf(error) !== 409) throw error;
+    }
+  }
+}
+
+/** Hears a started container to its end, stopping it when that is asked for. */
+async function follow(
+  docker: Docker,
+  container: Docker.Container,
+  hearAll: (work: Work) => Promise<void>,
+  work: Work,
+): Promise<StepEnd> {
+  const ended = new AbortController();
+  const stopping = stopWhenAborted(container, { ...work, ended: ended.signal });
+  const ending = Promise.all([hearAll(work), container.wait()]).finally(() => ended.abort());
+  const [[, { StatusCode: exitCode }]] = await Promise.all([ending, stopping]);
+  if (exitCode === 0) return { exitCode, oomKilled: false };
+
+  const end = await readEnd(docker, container.id);
+  if (end.state !== "ended") throw vanished(end.state);
+  return { exitCode: end.exitCode, oomKilled: end.oomKilled };
+}
+
+/** Never stops reading: an attach client that does holds the container up. */
+async function hear(output: Duplex, onOutput: (chunk: Buffer) => void): Promise<void> {
+  const pieces = demultiplexer();
+  output.on("data", (chunk: Buffer) => {
+    for (const { data } of pieces(chunk)) onOutput(data);
+  });
+  await finished(output, { writable: false }).finally(() => output.destroy());
+}
+
+async function hearLog(
+  docker: Docker,
+  id: string,
+  { follow, work }: { readonly follow: boolean; readonly work: Work },
+): Promise<void> {
+  const signal = new AbortController().signal; // its end is the container's, which stopping brings about
+  for await (const { data } of readContainerLog(docker, id, { follow, signal })) {
+    work.onOutput(data);
+  }
+}
+
+/** As Docker's command line tells it: the engine's words, and 127 for a program that is missing, 126 for one that cannot be run. */
+function notStarted(error: unknown, { onOutput }: Work): StepEnd {
+  const said = reasonOf(error);
+  const exitCode = /executable file not found|no such file or directory/i.test(said)
+    ? 127
+    : /permission denied|exec format error|is a directory/i.test(said)
+      ? 126
+      : undefined;
+  if (statusOf(error) === undefined || exitCode === undefined || !/exec: /.test(said)) {
+    throw engineError(error, "start the container of the action");
+  }
+  onOutput(Buffer.from(`${said}\n`));
+  return { exitCode, oomKilled: false };
+}
+
+function vanished(state: "gone" | "running"): BerthError {
+  return new BerthError("ENGINE_LOST", {
+    message:
+      state === "gone"
+        ? "The container of the action was removed while it ran."
+        : "The engine let go of the action's container, which still runs.",
+    remedy: "See what else uses this engine, then run the job again.",
+  });
+}
