@@ -89,7 +89,10 @@ export function createActionSource(options: ActionSourceOptions): ActionSource {
     const key = { ...repository, server: serverOf(client) };
     const found = await cache.find(key);
     if (found !== undefined) return found;
-    return cache.add(key, (folder) => download(repository, folder, fetching));
+    return cache.add(key, async (folder) => {
+      await download(repository, folder, fetching);
+      return repository;
+    });
   }
 
   async function download(

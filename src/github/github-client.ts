@@ -57,6 +57,8 @@ const BACKOFF_MS = 1000;
 const SILENCE_MS = 30_000;
 const MAX_WAIT_MS = 60_000;
 const CONNECT_MS = 15_000;
+/** To one server; a workflow may name any number of actions. */
+const MAX_CONNECTIONS = 10;
 
 export function createGitHubClient(options: GitHubClientOptions): GitHubClient {
   const { backoffMs = BACKOFF_MS, maxWaitMs = MAX_WAIT_MS } = options;
@@ -65,7 +67,7 @@ export function createGitHubClient(options: GitHubClientOptions): GitHubClient {
   let agent: Promise<Dispatcher> | undefined;
 
   async function get<T>(path: string, getting: GetOptions<T>): Promise<GitHubAnswer<T>> {
-    const { what, progress, signal } = getting;
+    const { progress, signal } = getting;
     checkToken(token);
     agent ??= createAgent(options);
     const asking: Asking<T> = { ...getting, token, agent: await agent };
@@ -75,7 +77,7 @@ export function createGitHubClient(options: GitHubClientOptions): GitHubClient {
       if (outcome.kind !== "unanswered") return outcome;
       const { error, waitMs = backoffMs * 2 ** (attempt - 1) * (1 + Math.random()) } = outcome;
       if (attempt >= ATTEMPTS || waitMs > maxWaitMs) return { kind: "unanswered", error };
-      progress(`${what}: ${error.message} Trying again in ${Math.ceil(waitMs / 1000)} s.`);
+      progress(`##[warning]${error.message} Trying again in ${Math.ceil(waitMs / 1000)} s.`);
       await sleep(waitMs, undefined, { signal });
     }
   }
@@ -101,6 +103,7 @@ async function createAgent({ env, silenceMs = SILENCE_MS }: GitHubClientOptions)
     headersTimeout: silenceMs,
     bodyTimeout: silenceMs,
     connect: { timeout: CONNECT_MS },
+    connections: MAX_CONNECTIONS,
   });
 }
 

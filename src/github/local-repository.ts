@@ -40,23 +40,22 @@ export function localRepository(
     (local) => isSame(local.owner, owner) && isSame(local.repo, repo) && local.ref === ref,
   );
   if (parts.length === 0) return undefined;
-  const keyOf = (commit: string) => ({ server: SERVER, owner, repo, commit });
+  const key = { server: SERVER, owner, repo };
   const words = parts.map(({ path, folder }) => (path === "" ? folder : `${folder} (${path})`));
 
   return {
     words: words.join(", "),
     async take(cache, { commit: before, signal }) {
-      const kept = before === undefined ? undefined : await cache.find(keyOf(before));
+      const kept = before === undefined ? undefined : await cache.find({ ...key, commit: before });
       if (before !== undefined && kept !== undefined) return { commit: before, folder: kept };
-      const commit = await snapshotFolders(parts, { signal });
+      let commit = await snapshotFolders(parts, { signal });
+      let folder = await cache.find({ ...key, commit });
+      folder ??= await cache.add(key, async (target) => {
+        // Hashed again: it may have changed since.
+        commit = await snapshotFolders(parts, { target, signal });
+        return { commit };
+      });
       if (before !== undefined && before !== commit) throw changed(`${owner}/${repo}@${ref}`);
-      const key = keyOf(commit);
-      const folder =
-        (await cache.find(key)) ??
-        (await cache.add(key, async (target) => {
-          const copied = await snapshotFolders(parts, { target, signal });
-          if (copied !== commit) throw changed(`${owner}/${repo}@${ref}`);
-        }));
       return { commit, folder };
     },
   };
@@ -64,7 +63,7 @@ export function localRepository(
 
 function changed(name: string): BerthError {
   return new BerthError("ACTION_FETCH_FAILED", {
-    message: `The folder that --local-action gives for ${name} has changed in the meantime.`,
+    message: `The folder that --local-action gives for ${name} has changed since this job began.`,
     remedy: "Run the job anew.",
   });
 }

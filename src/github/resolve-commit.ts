@@ -28,7 +28,7 @@ export async function resolveCommit(
   options: ResolveOptions,
 ): Promise<Exclude<GitHubAnswer<string>, { kind: "missing" }>> {
   const { ref } = reference;
-  const names = ref.startsWith("refs/") ? [ref] : [`tags/${ref}`, ref];
+  const names = ref.startsWith("refs/") ? [ref.slice("refs/".length), ref] : [`tags/${ref}`, ref];
   for (const name of names) {
     const answer = await askCommit(client, reference, { ...options, name });
     if (answer.kind === "missing") continue;

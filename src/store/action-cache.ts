@@ -14,26 +14,30 @@ import {
 import { dirname, join } from "node:path";
 import { folderSize } from "./folder-size.ts";
 
-/** What is stored, and under which names: a repository of a server's at one commit. */
-export type ActionKey = {
+export type RepositoryKey = {
   readonly server: string;
   readonly owner: string;
   readonly repo: string;
-  readonly commit: string;
 };
+/** What is stored, and under which names: a repository of a server's at one commit. */
+export type ActionKey = RepositoryKey & { readonly commit: string };
 
 /** Unpacked repositories on this disk. Disposing of it says that this user of it is done with what it found there. */
 export type ActionCache = AsyncDisposable & {
   /** The folder of a repository; it stays as it is as long as this cache is open. `undefined` when it is not here. */
   find(key: ActionKey): Promise<string | undefined>;
-  /** Lets `fill` fill an empty folder and keeps that under the key. Another process's that was faster is kept instead. */
-  add(key: ActionKey, fill: (folder: string) => Promise<void>): Promise<string>;
+  /**
+   * Lets `fill` fill an empty folder and say which commit that is, and keeps it. Another process's that was faster is kept
+   * instead.
+   */
+  add(repository: RepositoryKey, fill: Fill): Promise<string>;
   /** The commit that a branch or tag stood for when GitHub was last asked. */
   recall(ref: RefKey): Promise<KnownCommit | undefined>;
   remember(ref: RefKey, commit: string): Promise<void>;
 };
 
-export type RefKey = Omit<ActionKey, "commit"> & { readonly ref: string };
+export type Fill = (folder: string) => Promise<{ readonly commit: string }>;
+export type RefKey = RepositoryKey & { readonly ref: string };
 export type KnownCommit = { readonly commit: string; readonly asOf: Date };
 
 export type ActionCacheOptions = {
@@ -69,14 +73,16 @@ export function openActionCache(folder: string, options: ActionCacheOptions): Ac
     return (await touch(at)) ? at : undefined;
   }
 
-  async function add(key: ActionKey, fill: (folder: string) => Promise<void>): Promise<string> {
+  async function add(repository: RepositoryKey, fill: Fill): Promise<string> {
     sweep ??= removeDeadDrafts(folder, options);
     await sweep;
     const draft = join(folder, DRAFTS, `${self}~${randomUUID()}`);
-    const made = join(folder, pathOf(key));
     await makeFolder(draft);
+    let key: ActionKey;
     try {
-      await fill(draft);
+      const { commit } = await fill(draft);
+      key = { ...repository, commit };
+      const made = join(folder, pathOf(key));
       await chmod(draft, 0o755); // like what is in it; the folders above keep others out
       await makeFolder(dirname(made));
       await writeFile(sizeFile(made), String(await folderSize(draft)));
@@ -87,7 +93,7 @@ export function openActionCache(folder: string, options: ActionCacheOptions): Ac
       await rm(draft, { recursive: true, force: true });
     }
     const found = await find(key);
-    if (found === undefined) throw new Error(`${made} was removed while it was being made.`);
+    if (found === undefined) throw new Error(`${pathOf(key)} was removed while it was made.`);
     await removeBeyond(folder, { ...options, maxBytes, draft });
     return found;
   }
@@ -116,7 +122,7 @@ function refFile({ ref, ...repository }: RefKey): string {
 }
 
 /** GitHub's names do not tell capitals from small letters. */
-function repositoryFolder({ server, owner, repo }: Omit<ActionKey, "commit">): string {
+function repositoryFolder({ server, owner, repo }: RepositoryKey): string {
   return join(...[server, owner, repo].map((name) => fileName(name.toLowerCase())));
 }
 

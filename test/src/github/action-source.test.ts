@@ -1,11 +1,14 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, request as httpRequest } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "@jest/globals";
 import { createActionSource } from "../../../src/github/action-source.ts";
 import { createGitHubClient, type GitHubClientOptions } from "../../../src/github/github-client.ts";
+import type { LocalAction } from "../../../src/github/local-repository.ts";
 import { openActionCache } from "../../../src/store/action-cache.ts";
 import { close, type FakeGitHub, fakeGitHub, listen, send } from "./fake-github.ts";
 import { githubTarball } from "./tarball.ts";
@@ -46,16 +49,6 @@ describe("resolving", () => {
     [FIRST, FIRST, "first"],
     [FIRST.toUpperCase(), FIRST, "first"],
   ])("takes %s for its commit, and downloads that", async (ref, commit, name) => {
-    github.add("o/r", {
-      refs: {
-        "tags/v1": FIRST,
-        "heads/main": SECOND,
-        "refs/heads/main": SECOND,
-        "heads/releases/v2": SECOND,
-      },
-      archives: { [FIRST]: first, [SECOND]: second },
-    });
-
     const fetched = await fetchAction(ref);
 
     expect(fetched).toMatchObject({ owner: "o", repo: "r", ref, commit });
@@ -407,6 +400,27 @@ describe("a server in trouble", () => {
     );
   });
 
+  it("whose certificate nobody vouches for is not trusted", async () => {
+    const pem = execFileSync(
+      "openssl",
+      [
+        ...["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"],
+        ...["-subj", "/CN=localhost", "-days", "2", "-keyout", "-", "-out", "-"],
+      ],
+      { stdio: ["ignore", "pipe", "ignore"] },
+    );
+    const server = createTlsServer({ key: pem, cert: pem }, (_request, answer) => answer.end());
+    const apiUrl = (await listen(server)).replace("http:", "https:");
+
+    const fetched = fetchAction("v1", {}, { apiUrl });
+
+    await expect(fetched).rejects.toThrow("has a certificate that is not trusted: self-signed");
+    await expect(fetched).rejects.toMatchObject({
+      remedy: expect.stringContaining("NODE_EXTRA_CA_CERTS"),
+    });
+    await close(server);
+  });
+
   it("is left alone at once when the job is cancelled", async () => {
     const cancel = new AbortController();
     github.trouble = () => {
@@ -471,6 +485,39 @@ describe("proxies", () => {
   });
 });
 
+describe("a folder in place of a repository", () => {
+  it("is the same in a later life of the job, even after it has changed", async () => {
+    const { folder, localActions } = localAction();
+    await using before = openSource({}, localActions);
+    const first = await before.fetch("v1");
+    writeFileSync(join(folder, "action.yml"), "name: changed");
+    await using after = openSource({}, localActions);
+
+    const again = await after.fetch("v1", { commit: first.commit });
+    const anew = await after.fetch("v1");
+
+    expect(again).toEqual(first);
+    expect(readFileSync(join(first.folder, "action.yml"), "utf8")).toBe("name: local");
+    expect(readFileSync(join(anew.folder, "action.yml"), "utf8")).toBe("name: changed");
+    expect(anew.commit).toMatch(/^[0-9a-f]{40}$/);
+  });
+
+  it("that cannot be the same any more ends the job with words", async () => {
+    await using source = openSource({}, localAction().localActions);
+
+    const fetched = source.fetch("v1", { commit: FIRST });
+
+    await expect(fetched).rejects.toThrow("gives for o/r@v1 has changed since this job began.");
+  });
+
+  function localAction() {
+    const folder = mkdtempSync(join(state, "local-"));
+    writeFileSync(join(folder, "action.yml"), "name: local");
+    const local = { owner: "O", repo: "R", ref: "v1", path: "", folder };
+    return { folder, localActions: [local] };
+  }
+});
+
 type Response = Parameters<typeof send>[0];
 
 function fail(response: Response, status: number): true {
@@ -495,7 +542,10 @@ function askedFor(path: string): number {
   return github.asked.filter((one) => one.path === path).length;
 }
 
-function openSource(options: Partial<GitHubClientOptions> = {}) {
+function openSource(
+  options: Partial<GitHubClientOptions> = {},
+  localActions: readonly LocalAction[] = [],
+) {
   const client = createGitHubClient({
     apiUrl: github.url,
     env: {},
@@ -504,7 +554,7 @@ function openSource(options: Partial<GitHubClientOptions> = {}) {
     ...options,
   });
   const cache = openActionCache(state, { owner: "me", isAlive: () => true });
-  const source = createActionSource({ client, cache });
+  const source = createActionSource({ client, cache, localActions });
   return {
     fetch: (
       ref: string,

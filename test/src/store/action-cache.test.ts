@@ -25,7 +25,7 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 describe("the cache of actions", () => {
   it("gives back what was added, to whoever opens it later", async () => {
     await using first = open();
-    const added = await first.add(key("a"), fill("content"));
+    const added = await first.add(REPOSITORY, fill("content"));
     await using later = open({ owner: "later" });
 
     expect(await later.find(key("a"))).toBe(added);
@@ -42,7 +42,7 @@ describe("the cache of actions", () => {
 
   it("does not tell capitals from small letters in names, as GitHub does not", async () => {
     await using cache = open();
-    const added = await cache.add({ ...key("a"), owner: "Acme", repo: "Tool" }, fill("x"));
+    const added = await cache.add({ ...REPOSITORY, owner: "Acme", repo: "Tool" }, fill("x"));
 
     expect(await cache.find({ ...key("a"), owner: "acme", repo: "tOOL" })).toBe(added);
   });
@@ -52,7 +52,7 @@ describe("the cache of actions", () => {
     async (commit) => {
       await using cache = open();
 
-      const added = await cache.add(key(commit), fill(commit));
+      const added = await cache.add(REPOSITORY, fill(commit, commit));
 
       expect(await cache.find(key(commit))).toBe(added);
       expect(readFileSync(join(added, "file"), "utf8")).toBe(commit);
@@ -63,7 +63,7 @@ describe("the cache of actions", () => {
   it("keeps nothing of what could not be filled", async () => {
     await using cache = open();
 
-    const added = cache.add(key("a"), async (draft) => {
+    const added = cache.add(REPOSITORY, async (draft) => {
       writeFileSync(join(draft, "half"), "");
       throw new Error("torn");
     });
@@ -76,10 +76,10 @@ describe("the cache of actions", () => {
   it("keeps what was there first when two add the same", async () => {
     await using cache = open();
 
-    await cache.add(key("a"), async (draft) => {
+    await cache.add(REPOSITORY, async (draft) => {
       await using other = open({ owner: "other" });
-      await other.add(key("a"), fill("theirs"));
-      await fill("mine")(draft);
+      await other.add(REPOSITORY, fill("theirs"));
+      return fill("mine")(draft);
     });
 
     const found = (await cache.find(key("a"))) ?? "";
@@ -95,6 +95,7 @@ describe("the cache of actions", () => {
       const key = { server: "s", owner: "o", repo: "r", commit: "c" };
       const folder = await cache.add(key, async (draft) => {
         for (let n = 0; n < 200; n++) { writeFileSync(draft + "/" + n, "x"); await null; }
+        return key;
       });
       console.log(folder, readdirSync(folder).length);
     `;
@@ -110,7 +111,7 @@ describe("the cache of actions", () => {
     mkdirSync(join(folder, ".drafts/alive~1~2"));
     await using cache = open({ isAlive: (owner) => owner !== "dead" });
 
-    await cache.add(key("a"), fill("x"));
+    await cache.add(REPOSITORY, fill("x"));
 
     expect(readdirSync(join(folder, ".drafts"))).toEqual(["alive~1~2"]);
   });
@@ -137,7 +138,7 @@ describe("a cache that is full", () => {
     age("newest", 1);
     await using cache = open({ maxBytes: 2 * BLOCK });
 
-    await cache.add(key("added"), fill("x"));
+    await cache.add(REPOSITORY, fill("x", "added"));
 
     expect(stored()).toEqual(["added", "newest"]);
   });
@@ -153,7 +154,7 @@ describe("a cache that is full", () => {
     age("mine", 9);
     age("theirs", 8);
 
-    await me.add(key("added"), fill("x"));
+    await me.add(REPOSITORY, fill("x", "added"));
 
     expect(stored()).toEqual(["added", "mine", "theirs"]);
     expect(readdirSync(join(folder, ".users")).some((name) => name.startsWith("dead"))).toBe(false);
@@ -167,11 +168,13 @@ describe("a cache that is full", () => {
     age("once", 5);
     await using cache = open({ maxBytes: BLOCK });
 
-    await cache.add(key("added"), fill("x"));
+    await cache.add(REPOSITORY, fill("x", "added"));
 
     expect(stored()).toEqual(["added"]);
   });
 });
+
+const REPOSITORY = { server: "api.github.com", owner: "o", repo: "r" };
 
 /** What a small file takes up. */
 const BLOCK = 4096;
@@ -183,16 +186,19 @@ function open(
 }
 
 function key(commit: string): ActionKey {
-  return { server: "api.github.com", owner: "o", repo: "r", commit };
+  return { ...REPOSITORY, commit };
 }
 
-function fill(content: string) {
-  return async (draft: string) => writeFileSync(join(draft, "file"), content);
+function fill(content: string, commit = "a") {
+  return async (draft: string) => {
+    writeFileSync(join(draft, "file"), content);
+    return { commit };
+  };
 }
 
 async function fillWith(...commits: string[]): Promise<void> {
   await using cache = open({ owner: "before" });
-  for (const commit of commits) await cache.add(key(commit), fill("x"));
+  for (const commit of commits) await cache.add(REPOSITORY, fill("x", commit));
 }
 
 function age(commit: string, days: number): void {
