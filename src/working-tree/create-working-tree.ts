@@ -115,6 +115,7 @@ type StartOptions = Pick<PackOptions, "progress" | "signal"> & {
 function startTar(entries: () => Promise<TarEntry[]>, options: StartOptions): Readable {
   const { signal } = options;
   const archive: Pack = pack();
+  archive.on("error", () => undefined); // told through what is handed out, once somebody reads that
   const stop = () => archive.destroy(signal.reason);
   signal.addEventListener("abort", stop, { once: true });
 
