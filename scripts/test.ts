@@ -1,13 +1,21 @@
 /**
  * Runs jest with what it needs for ES modules and ends with one line, `N passed, N failed`. `--long` adds the files
  * `*.long.test.ts` and sets BERTH_LONG=1, on which tests with seeded samples take all of them; other arguments go to jest.
+ *
+ * Where there is no container engine and none can run, as in a container without privileges, the tests that need one are left out, and it
+ * says so. Where one could run they are not: its absence is a failure then.
  */
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { availableParallelism, tmpdir } from "node:os";
+import { availableParallelism, homedir, tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
+import { connectEngine } from "../src/containers/connect-engine.ts";
 import { findProgram } from "../src/hosts/find-program.ts";
+import { stateFolder } from "../src/store/state-folder.ts";
 import { debianProgram } from "../test/src/containers/debian-program.ts";
+
+/** Without it nothing can be mounted, and so no engine started. */
+const CAP_SYS_ADMIN = 21n;
 
 type JestResult = {
   readonly numPassedTests: number;
@@ -18,6 +26,11 @@ type JestResult = {
 
 const root = join(import.meta.dirname, "..");
 const isLong = process.argv.includes("--long");
+const canRunEngine = await hasEngine();
+const leftOut = [
+  ...(isLong ? [] : ["\\.long\\.test\\.ts$"]),
+  ...(canRunEngine ? [] : ["\\.docker\\.test\\.ts$"]),
+];
 const passedOn = process.argv.slice(2).filter((argument) => argument !== "--long");
 
 const folder = mkdtempSync(join(tmpdir(), "berth-test-"));
@@ -29,7 +42,7 @@ const jest = spawnSync(
     "--disable-warning=ExperimentalWarning",
     "node_modules/jest/bin/jest.js",
     // Takes every argument up to the next flag for one more pattern, so it cannot be the last.
-    ...(isLong ? [] : ["--testPathIgnorePatterns", "\\.long\\.test\\.ts$"]),
+    ...leftOut.flatMap((pattern) => ["--testPathIgnorePatterns", pattern]),
     ...["--json", "--outputFile", resultFile],
     ...["--maxWorkers", String(Math.max(2, availableParallelism() - 1))],
     ...passedOn,
@@ -38,7 +51,12 @@ const jest = spawnSync(
     cwd: root,
     // jest prints the same JSON on stdout as well; people read stderr.
     stdio: ["inherit", "ignore", "inherit"],
-    env: { ...process.env, PATH: await testPath(), ...(isLong ? { BERTH_LONG: "1" } : {}) },
+    env: {
+      ...process.env,
+      PATH: await testPath(),
+      ...(isLong ? { BERTH_LONG: "1" } : {}),
+      ...(canRunEngine ? {} : { BERTH_NO_ENGINE: "1" }),
+    },
   },
 );
 
@@ -54,6 +72,26 @@ function readResult(): JestResult {
     return JSON.parse(readFileSync(resultFile, "utf8")) as JestResult;
   } catch {
     return { numPassedTests: 0, numFailedTests: 1, numRuntimeErrorTestSuites: 0 };
+  }
+}
+
+/** Whether the tests that need an engine can be asked for: one answers, or this process has what it takes to start one. */
+async function hasEngine(): Promise<boolean> {
+  const uid = process.getuid?.() ?? 0;
+  const capabilities = /^CapEff:\s*(\w+)/m.exec(readFileSync("/proc/self/status", "utf8"))?.[1];
+  const isAdministrator = (BigInt(`0x${capabilities ?? 0}`) >> CAP_SYS_ADMIN) & 1n;
+  if (isAdministrator) return true;
+  try {
+    await connectEngine({
+      env: process.env,
+      home: homedir(),
+      uid,
+      stateDir: stateFolder(process.env, uid),
+    });
+    return true;
+  } catch (error) {
+    console.error(`test: the tests that need a container engine are left out. ${String(error)}`);
+    return false;
   }
 }
 
