@@ -1,4 +1,5 @@
 import { readdir, stat } from "node:fs/promises";
+import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { BerthError } from "../../runner/errors.ts";
 import type { LocalAction } from "../github/local-repository.ts";
@@ -59,7 +60,9 @@ function parse(given: Given): LocalAction {
   if (match === null || parts.some((part) => part === "." || part === "..")) {
     throw invalid(given, "is not OWNER/REPO[/PATH]@REF=DIR", "Such as actions/cache@v4=../cache.");
   }
-  return { owner, repo, path: parts.join("/"), ref, folder: resolve(given.cwd, folder.trim()) };
+  // After an equals sign no shell does it.
+  const home = folder.trim().replace(/^~(?=\/|$)/, homedir());
+  return { owner, repo, path: parts.join("/"), ref, folder: resolve(given.cwd, home) };
 }
 
 function nameOf({ owner, repo, path, ref }: LocalAction): string {

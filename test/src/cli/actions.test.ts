@@ -178,6 +178,16 @@ describe("--local-action", () => {
     );
   });
 
+  it("knows the home folder, which no shell puts there", async () => {
+    repository.write("home/mine/action.yml", greeting("home"));
+
+    const ended = await run(["--local-action", "acme/hello@v1=~/mine"], {
+      HOME: join(repository.root, "home"),
+    });
+
+    expect(logOf(ended)).toContain("hello from home");
+  });
+
   it("means that ref and no other", async () => {
     repository.write("mine/action.yml", greeting("mine"));
 
