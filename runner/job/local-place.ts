@@ -1,19 +1,14 @@
-import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { once } from "node:events";
-import { cp, mkdir, mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Readable } from "node:stream";
-import { text } from "node:stream/consumers";
-import { pipeline } from "node:stream/promises";
-import type { ActionRepository } from "../actions/action-source.ts";
-import { BerthError } from "../errors.ts";
 import { localBackend } from "../shell/local-backend.ts";
 import { openShell } from "../shell/open-shell.ts";
 import type { Journal } from "../shell/shell.ts";
 import type { JobPlaceRequest } from "./container-spec.ts";
 import type { JobPlace } from "./execute-job.ts";
+import { placeActions, unpackHere } from "./local-files.ts";
+import { putNodeInToolCache } from "./local-tool-cache.ts";
 
 export type LocalPlaceOptions = {
   /** What steps inherit, such as this process's own environment. */
@@ -50,7 +45,6 @@ export async function openLocalPlace(
   };
   await mkdir(paths.home);
   const nonce = randomBytes(8).toString("hex");
-  await placeActions(actions, paths.actions);
   const backend = localBackend({
     nonce,
     env: { ...inheritable(options.env), HOME: paths.home },
@@ -66,6 +60,10 @@ export async function openLocalPlace(
   }
 
   try {
+    await Promise.all([
+      placeActions(actions, paths.actions),
+      putNodeInToolCache(paths.toolCache, options.env),
+    ]);
     const shell = await openShell(backend, {
       nonce,
       journal,
@@ -77,7 +75,7 @@ export async function openLocalPlace(
       shell,
       paths,
       addActions: (more) => placeActions(more, paths.actions),
-      unpack: (tar, folder, until) => unpackHere(tar, folder, until),
+      unpack: unpackHere,
       abandon() {
         isAbandoned = true;
       },
@@ -90,33 +88,6 @@ export async function openLocalPlace(
     await dispose();
     throw error;
   }
-}
-
-/** Copies, since nothing here could keep a step from changing what it is given. */
-async function placeActions(actions: readonly ActionRepository[], folder: string): Promise<void> {
-  for (const { owner, repo, ref, folder: source } of actions) {
-    const target = join(folder, owner, repo, ref);
-    await cp(source, target, { recursive: true, verbatimSymlinks: true });
-  }
-}
-
-async function unpackHere(tar: Readable, folder: string, signal: AbortSignal): Promise<void> {
-  const child = spawn("tar", ["-xf", "-", "-C", folder], {
-    stdio: ["pipe", "ignore", "pipe"],
-    signal,
-  });
-  const problems = text(child.stderr);
-  const ended = once(child, "close");
-  const [[code], said] = await Promise.all([
-    ended,
-    problems,
-    pipeline(tar, child.stdin, { signal }),
-  ]);
-  if (code === 0) return;
-  throw new BerthError("SETUP_FAILED", {
-    message: `Files could not be unpacked into ${folder}: ${said.trim()}`,
-    remedy: "See that the disk is not full.",
-  });
 }
 
 /** Without what a job of GitHub's, in which we may run ourselves, gives to its own steps only. */

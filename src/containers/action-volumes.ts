@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type Docker from "dockerode";
+import { actionFolder } from "../../runner/actions/action-folder.ts";
 import type { ActionRepository } from "../../runner/actions/action-source.ts";
-import { BerthError } from "../../runner/errors.ts";
 import { actionArchive } from "./action-archive.ts";
 import { engineError } from "./engine-error.ts";
 import { CONTENT_LABEL, filledVolume } from "./filled-volume.ts";
@@ -54,19 +54,6 @@ export async function actionVolumes(
   });
   await Promise.allSettled(provided); // nothing goes on behind the back of whoever hears of a failure
   return Promise.all(provided);
-}
-
-/** Where an action lies below the folder of all actions: `OWNER/REPO/REF`. */
-export function actionFolder({ owner, repo, ref }: ActionRepository): string {
-  const path = `${owner}/${repo}/${ref}`;
-  const isPath = path
-    .split("/")
-    .every((part) => part !== "" && part !== "." && part !== ".." && !part.includes("\0"));
-  if (isPath) return path;
-  throw new BerthError("ACTION_INVALID", {
-    message: `${owner}/${repo}@${ref} names no action: it cannot be a folder.`,
-    remedy: "Correct the uses: of the step.",
-  });
 }
 
 /** Owners and names are the same in any case for GitHub. */
