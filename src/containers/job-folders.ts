@@ -65,7 +65,7 @@ export function below(volume: string, entries: readonly TarEntry[]): TarEntry[] 
 /** A tar of folders, links and empty files that belong to one user. Names are relative to where it is unpacked. */
 export async function ownedArchive(entries: readonly TarEntry[], owner: UserIds): Promise<Buffer> {
   const archive = pack();
-  for (const entry of entries) archive.entry({ ...entry, ...owner });
+  for (const entry of entries) archive.entry({ ...entry, ...owner }, "");
   archive.finalize();
   return buffer(archive);
 }
