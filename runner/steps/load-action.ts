@@ -67,24 +67,13 @@ export async function loadAction(
 }
 
 /**
- * Whether a program of an action exists. That of another repository is looked for on the trusted side's disk, which costs no
- * round trip.
+ * Whether a program of an action exists. That of another repository is looked for on the trusted side's disk; of the workspace
+ * nobody knows before it runs.
  */
-export async function hasProgram(
-  { folder, prepared }: LoadedAction,
-  file: string,
-  self: Pick<RunningStep, "running">,
-): Promise<boolean> {
-  if (prepared) {
-    const { repository, reference } = prepared;
-    return existsSync(joinHere(repository.folder, reference.path, file));
-  }
-  const result = await runCommand(
-    self.running,
-    { argv: ["sh", "-c", '[ -f "$1" ]', "sh", join(folder, file)], cwd: "/", env: {} },
-    { onOutput: () => undefined },
-  );
-  return result.exitCode === 0;
+export function hasProgram({ prepared }: LoadedAction, file: string): boolean {
+  if (prepared === undefined) return true;
+  const { repository, reference } = prepared;
+  return existsSync(joinHere(repository.folder, reference.path, file));
 }
 
 /** `uses: docker://image` as an action without inputs of its own. */
