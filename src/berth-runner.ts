@@ -197,6 +197,7 @@ async function placesFor(
     engine,
     hostName: hostname(),
     nodeVolume: machine?.nodeVolume,
+    jobImage: machine?.jobImage,
     imageFor: (labels) => chooseImage(labels, new Map()) ?? image ?? machine?.jobImage ?? "",
     onLeak: ({ kind, id }) => onNote(`The ${kind} ${id} could not be removed.`),
   });

@@ -26,6 +26,8 @@ export type ContainerPlacesOptions = {
   readonly nodeVolume?: NodeVolume | undefined;
   /** The image of a job without `container:`. */
   imageFor(labels: readonly string[]): string;
+  /** Has glibc, so that Node of `nodeVolume` runs in it; the image of the job's labels when left out. */
+  readonly jobImage?: string | undefined;
   /** Labels of the container beside Berth's own. */
   readonly labels?: Labels;
   onLeak(leak: Leak): void;
@@ -122,7 +124,7 @@ async function withShell(
       containerId: place.containerId,
       hasJobContainer: request.container !== undefined,
       forwarder: {
-        image: options.imageFor(request.labels),
+        image: options.jobImage ?? options.imageFor(request.labels),
         nodeVolume: options.nodeVolume?.name,
       },
       dockerConfigDir: options.engine.dockerConfigDir,

@@ -51,6 +51,7 @@ export async function openRunPlaces(options: RunPlacesOptions): Promise<RunPlace
     engine,
     hostName: hostname(),
     nodeVolume,
+    jobImage,
     imageFor: (labels) => chooseImage(labels, images) ?? jobImage,
     keeps: options.keeps,
     onLeak: ({ kind, id }) => warn(`The ${kind} ${id} could not be removed; berth gc tries again.`),
