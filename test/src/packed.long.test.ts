@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "@jest/globals";
@@ -27,19 +27,25 @@ it("runs a job as a library", () => {
   const program = `
     import { BerthError, cleanup, ContainerSettings, executeJob } from "berth-runner";
     const ended = await executeJob(
-      { outputs: { x: "\${{ steps.s.outputs.x }}" }, steps: [{ id: "s", run: "echo x=1 >> $GITHUB_OUTPUT; echo hi" }] },
-      { backend: "local" },
+      { outputs: { x: "\${{ steps.s.outputs.x }}" }, steps: [{ id: "s", run: "echo x=1 >> $GITHUB_OUTPUT; echo hi" }, { uses: "o/r@v1" }] },
+      { backend: "local", localActions: { "o/r@v1": "action" } },
     );
     const kinds = [typeof cleanup, typeof BerthError, typeof ContainerSettings.parse];
-    console.log(JSON.stringify([ended.conclusion, ended.outputs, ended.log.includes("\\nhi\\n"), kinds]));
+    console.log(JSON.stringify([ended.conclusion, ended.outputs, ended.log.includes("\\nhi\\n"), ended.log.includes("\\nfrom the action\\n"), kinds]));
   `;
   writeFileSync(join(folder, "use.mjs"), program);
+  mkdirSync(join(folder, "action"), { recursive: true });
+  writeFileSync(
+    join(folder, "action/action.yml"),
+    "runs: { using: composite, steps: [{ run: echo from the action, shell: sh }] }",
+  );
 
   const printed = run(process.execPath, ["use.mjs"]);
 
   expect(JSON.parse(printed)).toEqual([
     "success",
     { x: "1" },
+    true,
     true,
     ["function", "function", "function"],
   ]);
