@@ -15,7 +15,7 @@ import {
 import { engineError, reasonOf, statusOf, systemCodeOf } from "./engine-error.ts";
 import { readImageReference } from "./image-reference.ts";
 import { inspectImage, isUnreachable, runBuild } from "./images.ts";
-import { cacheLabels, KIND_LABEL } from "./labels.ts";
+import { KIND_LABEL } from "./labels.ts";
 import { type RegistryCredentials, storedCredentials } from "./registry-credentials.ts";
 
 export type BuildOptions = SiblingOptions & {
@@ -64,7 +64,7 @@ export async function buildActionImage(
   try {
     const id = await runBuild(docker, {
       context: Readable.from(archive, { objectMode: false }),
-      labels: cacheLabels(),
+      labels: { [KIND_LABEL]: "cache" },
       dockerfile: source.dockerfile,
       registries: await knownRegistries(context.dockerfile ?? "", dockerConfigDir),
       onProgress,
