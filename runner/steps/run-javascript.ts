@@ -28,32 +28,41 @@ export async function runJavaScript(
   if (!hasProgram(action, file)) throw new Error(`File not found: '${program}'`);
 
   const variables = { ...stateVariables(self.state), ...inputVariables(self.inputs) };
-  const { typed, odd } = splitByName(variables, env);
-  const starter = `${running.place.paths.temp}/_start_${token}.cjs`;
+  const odd = oddOnes({ ...env, ...variables });
   const needsStarter = action.prepared === undefined || Object.keys(odd).length > 0;
+  const starter = `${running.place.paths.temp}/_start_${token}.cjs`;
   return await runProcess(
     {
       program: chooseNode(runs.version, self),
       args: [needsStarter ? starter : program],
       cwd: running.place.paths.workspace,
-      write: needsStarter
-        ? [{ path: starter, content: starterText(odd, program), mode: 0o600 }]
-        : [],
-      variables: { ...typed, ...withoutIcuData(env, running.place.shell.facts.env) },
+      write: needsStarter ? [{ path: starter, content: STARTER }] : [],
+      variables: {
+        ...variables,
+        ...(needsStarter ? forStarter(odd, program) : {}),
+        ...withoutIcuData(env, running.place.shell.facts.env),
+      },
       explainsItself: true,
     },
     self,
   );
 }
 
-/** Of what the process gets, the names that a shell cannot hold; they are taken out of the step's `env` too. */
-function splitByName(
-  variables: { readonly [name: string]: string },
-  env: { readonly [name: string]: string },
-): { typed: ProcessVariables; odd: { [name: string]: string } } {
-  const odd = Object.entries({ ...env, ...variables }).filter(([name]) => !SHELL_NAME.test(name));
-  const leftOut = Object.fromEntries(odd.map(([name]) => [name, undefined]));
-  return { typed: { ...variables, ...leftOut }, odd: Object.fromEntries(odd) };
+/** Of what the process gets, what has a name that no shell can hold. */
+function oddOnes(variables: { readonly [name: string]: string }): { [name: string]: string } {
+  return Object.fromEntries(Object.entries(variables).filter(([name]) => !SHELL_NAME.test(name)));
+}
+
+/** The odd variables under names that pass through a shell; under their own they are left out. */
+function forStarter(odd: { readonly [name: string]: string }, program: string): ProcessVariables {
+  const names = Object.keys(odd);
+  const values = Object.values(odd).map((value, index) => [`BERTH_ODD_${index}`, value]);
+  return {
+    ...Object.fromEntries(names.map((name) => [name, undefined])),
+    ...Object.fromEntries(values),
+    BERTH_ODD: JSON.stringify(names),
+    BERTH_MAIN: program,
+  };
 }
 
 /**
@@ -61,25 +70,18 @@ function splitByName(
  * `process.argv`, `process.execArgv`, `require.main` and `import.meta.main` are the same. A program of the workspace is looked for here,
  * where it costs no round trip.
  */
-function starterText(odd: { readonly [name: string]: string }, program: string): string {
-  const path = JSON.stringify(program);
-  return `const fs = require("node:fs");
-fs.rmSync(__filename, { force: true });
-if (!fs.existsSync(${path})) {
-  console.log("::error::" + ${JSON.stringify(escapeData(`File not found: '${program}'`))});
-  process.exit(1);
-}
-Object.assign(process.env, ${JSON.stringify(odd)});
-process.argv[1] = ${path};
+const STARTER = `const e = process.env, fs = require("fs");
+const take = (n) => { const v = e[n]; delete e[n]; return v; };
+JSON.parse(take("BERTH_ODD")).forEach((n, i) => { e[n] = take("BERTH_ODD_" + i); });
+const main = process.argv[1] = take("BERTH_MAIN");
 delete require.cache[__filename];
-require("node:module").runMain();
+fs.rmSync(__filename, { force: true });
+if (fs.existsSync(main)) require("module").runMain();
+else {
+  process.exitCode = 1;
+  console.log("::error::File not found: '" + main.replace(/[%\\r\\n]/g, encodeURIComponent) + "'");
+}
 `;
-}
-
-/** As workflow commands have it. */
-function escapeData(text: string): string {
-  return text.replaceAll("%", "%25").replaceAll("\r", "%0D").replaceAll("\n", "%0A");
-}
 
 /** A variable for the Node of the workflow's author; ours would not start with it. */
 function withoutIcuData(...environments: readonly { readonly [name: string]: string }[]): {

@@ -1,4 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
+import { openLocalPlace } from "../../../runner/job/local-place.ts";
+import type { Command } from "../../../runner/shell/shell.ts";
 import { aJob, ex, mapping, run, type StepFixture } from "../job/job-fixture.ts";
 import { actionsFixture, type Repositories, uses, writeFiles } from "./actions-fixture.ts";
 
@@ -124,6 +126,32 @@ describe("a JavaScript action", () => {
       "icu undefined",
       "42 1",
     ]);
+  });
+
+  it("never lets a value be part of an argument list, whatever its name", async () => {
+    await using fixture = await actionsFixture(repositories);
+    const commands: Command[] = [];
+    const step = { with: mapping({ "a-b": "secret-input" }), env: mapping({ "odd.name": "odd" }) };
+
+    const { log } = await run(aJob([uses("octo/inspect@v2", step)]), {
+      actions: fixture.actions,
+      async openPlace(request, options) {
+        const place = await openLocalPlace(request, { ...options, env: process.env });
+        const { shell } = place;
+        const run: typeof shell.run = (command, how) => {
+          commands.push(command);
+          return shell.run(command, how);
+        };
+        return { ...place, shell: Object.create(shell, { run: { value: run } }) };
+      },
+    });
+
+    expect(log).toContain("action __octo_inspect_v2 secret-input");
+    const exposed = commands.flatMap(({ argv, env }) => [
+      ...argv,
+      ...Object.keys(env).filter((name) => !/^\w+$/.test(name)), // those go through the program env
+    ]);
+    expect(exposed.join(" ")).not.toMatch(/secret-input|odd/);
   });
 
   it("may be a module", async () => {
