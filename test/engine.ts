@@ -1,7 +1,7 @@
 import { homedir } from "node:os";
 import { connectEngine, type Engine } from "../src/containers/connect-engine.ts";
 import { JOB_LABEL } from "../src/containers/labels.ts";
-import { prepareImages } from "../src/hosts/prepare-machine.ts";
+import { type Machine, prepareImages } from "../src/hosts/prepare-machine.ts";
 import { stateFolder } from "../src/store/state-folder.ts";
 
 const uid = process.getuid?.() ?? 0;
@@ -15,6 +15,11 @@ const connect = {
 /** The engine that tests run on; it fails, and says what to do, where there is none. */
 export function testEngine(): Promise<Engine> {
   return connectEngine(connect);
+}
+
+/** The engine with the job image and the volume that has Node. */
+export function testMachine(): Promise<Machine> {
+  return prepare([]);
 }
 
 /** The job image's name. */

@@ -107,7 +107,8 @@ async function waitForHealth(
 
 type State = Docker.ContainerInspectInfo["State"];
 
-function whyEnded({ ExitCode: exitCode, OOMKilled: oomKilled, Error: said }: State): string {
+/** What is to be said of a container that has ended. */
+export function whyEnded({ ExitCode: exitCode, OOMKilled: oomKilled, Error: said }: State): string {
   const explained = explainExit({ of: "container", exitCode, oomKilled });
   const exit =
     explained === undefined

@@ -17,7 +17,7 @@ import { type Leak, removeContainer } from "./remove-objects.ts";
 import { inOrder, readLastLines } from "./services-log.ts";
 import { readJobNetwork } from "./services-network.ts";
 import { needsForwarder, openPorts } from "./services-ports.ts";
-import { waitUntilReady, warnOfEnded } from "./services-ready.ts";
+import { waitUntilReady, warnOfEnded, whyEnded } from "./services-ready.ts";
 import { ofService, planService, SERVICE_LABEL, type ServicePlan } from "./services-request.ts";
 
 export type ServicesOptions = {
@@ -218,6 +218,9 @@ async function stopServices(docker: Docker, work: Work): Promise<void> {
       progress(`##[group]Print service container logs: ${name}`);
       for (const line of await readLastLines(docker, id, signal)) progress(line);
       progress("##[endgroup]");
+      const { State: state } = await docker.getContainer(id).inspect();
+      const hasFailed = !state.Running && state.ExitCode !== 0;
+      if (hasFailed) progress(`##[warning]${name} ended before the job did. ${whyEnded(state)}`);
     }
     for (const { name } of services) progress(`Stop and remove container: ${name}`);
     progress(`Remove container network: ${await readJobNetwork(docker, containerId)}`);
