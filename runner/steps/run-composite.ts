@@ -1,7 +1,6 @@
 import type { ActionRuns } from "../actions/action-manifest.ts";
 import { evaluateTemplate, toText } from "../expressions/evaluate.ts";
 import type { Conclusion, StepDescription } from "../job/job-description.ts";
-import { displayName } from "./display-name.ts";
 import type { LoadedAction } from "./load-action.ts";
 import { preConditionOf } from "./pre-stage.ts";
 import { type BegunStage, beginStage, runStage, type StageResult } from "./run-stage.ts";
@@ -75,8 +74,8 @@ async function runInner(
 ): Promise<StageResult> {
   const { log, summary, stop } = self;
   const begun = await beginStage(step, stage, scope);
-  const stepName = await displayName(step, begun.scope);
-  return await runStage(begun, { stepName, condition, log, summary, outerStop: stop });
+  // Its name shows nowhere: it has no line of its own among the steps.
+  return await runStage(begun, { stepName: step.id, condition, log, summary, outerStop: stop });
 }
 
 /** Outputs come from the steps however these ended. */
