@@ -49,14 +49,22 @@ export function runnerName(job: JobDescription): string {
   return `berth-${job.id}`;
 }
 
-/** The `job` context without `services` and `status`. */
-export function jobContext(job: JobDescription, place: JobPlace): Context {
+/**
+ * The `job` context without `services` and `status`. As on GitHub's runner, where such a job has no container, `container` is absent from one
+ * that asks for none: actions go by that.
+ */
+export function jobContext(
+  job: JobDescription,
+  place: JobPlace,
+  asked: { readonly container: boolean; readonly services: boolean },
+): Context {
   const { github } = job.contexts;
+  const container = {
+    ...(asked.container && place.containerId ? { id: place.containerId } : {}),
+    ...(place.networkId ? { network: place.networkId } : {}),
+  };
   return {
-    container: {
-      ...(place.containerId ? { id: place.containerId } : {}),
-      ...(place.networkId ? { network: place.networkId } : {}),
-    },
+    ...(asked.container || asked.services ? { container } : {}),
     workflow_ref: github.workflow_ref ?? "",
     workflow_sha: github.workflow_sha ?? "",
     workflow_repository: github.repository ?? "",

@@ -79,16 +79,20 @@ export async function setUpJob(
 ): Promise<Omit<RunningJob, "end">> {
   const { job, place } = shared;
   const { workspace, temp, toolCache, actions, home } = place.paths;
+  const inJobContainer = request.container !== undefined;
   let number = 0;
   const running = {
     ...shared,
     matchers: createMatcherRegistry(),
     isDebugging: isDebugging(job),
-    inJobContainer: request.container !== undefined,
+    inJobContainer,
     trackingId: `github_${job.id}`,
     github: githubContext(job, place),
     runner: runnerContext(job, place),
-    jobContext: jobContext(job, place),
+    jobContext: jobContext(job, place, {
+      container: inJobContainer,
+      services: services.length > 0,
+    }),
     defaults,
     services,
     nextNumber: () => ++number,
