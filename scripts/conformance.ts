@@ -2,13 +2,17 @@
  * Runs a folder of workflow fixtures (an `index.tsv` and the files it names) through `berth run` and prints how many
  * end as a GitHub-compatible runner would end them.
  *
- *   npm run conformance -- FOLDER [--backend docker|local] [--only CASE] [--verbose]
+ *   npm run conformance -- FOLDER [--actions DIR] [--backend docker|local] [--only CASE] [--verbose]
+ *
+ * Actions of other repositories come from DIR, which holds copies of them as git repositories, `OWNER+REPO` each: a small stand-in for
+ * GitHub serves them, at the commits that the fixtures' table names. Without DIR it has none.
  */
 import { execFile, execFileSync } from "node:child_process";
 import { cpSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs, promisify } from "node:util";
+import { hasRepository, serveActions } from "./conformance/serve-actions.ts";
 
 type Row = { [column: string]: string };
 type Outcome = {
@@ -22,6 +26,7 @@ type Outcome = {
 const { values: flags, positionals } = parseArgs({
   allowPositionals: true,
   options: {
+    actions: { type: "string" },
     backend: { type: "string", default: "docker" },
     only: { type: "string" },
     verbose: { type: "boolean", default: false },
@@ -39,21 +44,39 @@ const jobImage =
 const rows = readRows(join(folder, "index.tsv")).filter(
   (row) => !flags.only || row.case === flags.only,
 );
+const actions = flags.actions === undefined ? undefined : resolve(flags.actions);
 const repository = makeRepository();
 try {
+  await using github = await serveActions(actions, readPins());
   let held = 0;
   for (const row of rows) {
-    const outcome = await run(row);
+    const outcome = await run(row, github.url);
     const problems = judge(row, outcome);
     if (problems.length === 0) held++;
+    else problems.push(...missingActions(row));
     console.log(
       `${problems.length === 0 ? "ok  " : "FAIL"}  ${row.case?.padEnd(45)} ${problems.join("; ")}`,
     );
     if (problems.length > 0 && flags.verbose) console.log(outcome.errors, outcome.log.join("\n"));
   }
   console.log(`\n${held} of ${rows.length} hold (${Math.round((100 * held) / rows.length)} %)`);
+  process.exitCode = held === rows.length ? 0 : 1;
 } finally {
   rmSync(repository, { recursive: true, force: true });
+}
+
+/** The column `actions`: `owner/repo@ref=commit`, with blanks between. */
+function readPins(): Map<string, string> {
+  const entries = rows.flatMap((row) => (row.actions ?? "").split(" ").filter(Boolean));
+  return new Map(entries.map((entry) => entry.split("=") as [string, string]));
+}
+
+/** What may explain a failure. The repository's own checkout needs no action. */
+function missingActions(row: Row): string[] {
+  const names = (row.actions ?? "").match(/[^\s@]+(?=@)/g) ?? [];
+  return names
+    .filter((name) => name !== "actions/checkout" && !hasRepository(actions, name))
+    .map((name) => `needs ${name}, which --actions does not have`);
 }
 
 /** What the workflow did differently from the table; empty when it holds. */
@@ -106,7 +129,7 @@ function judgeLog(row: Row, { log }: Outcome): string[] {
   ];
 }
 
-async function run(row: Row): Promise<Outcome> {
+async function run(row: Row, apiUrl: string): Promise<Outcome> {
   const given = (flag: string, cell: string | undefined): string[] => {
     if (!cell) return [];
     return cell.startsWith("file ") ? [`--${flag}-file`, cell.slice(5)] : [`--${flag}`, cell];
@@ -116,6 +139,8 @@ async function run(row: Row): Promise<Outcome> {
     "--json",
     "--backend",
     flags.backend,
+    "--api-url",
+    apiUrl,
     "--actor",
     "nektos/act",
     "-e",
