@@ -2,6 +2,7 @@ import { Command } from "commander";
 import { connectEngine, type Engine } from "../containers/connect-engine.ts";
 import { collectGarbage, ownerLives } from "../containers/gc.ts";
 import { JOB_LABEL, type Labels, RUN_LABEL } from "../containers/labels.ts";
+import { trimActions } from "../containers/trim-actions.ts";
 import { thisMachine } from "./this-machine.ts";
 
 type GcFlags = { readonly docker?: string; readonly dryRun?: true; readonly json?: true };
@@ -18,7 +19,11 @@ export function gcCommand(_signal: AbortSignal): Command {
     .action(async (run: string | undefined, flags: GcFlags) => {
       const { docker } = await connectEngine(thisMachine(flags));
       if (flags.dryRun) tellGarbage(await findGarbage(docker, run), flags);
-      else tellRemoved(await collectGarbage(docker, { run }), flags);
+      else {
+        const garbage = await collectGarbage(docker, { run });
+        const actions = run === undefined ? await trimActions(docker) : [];
+        tellRemoved({ ...garbage, actions }, flags);
+      }
     });
 }
 
@@ -43,15 +48,20 @@ function tellGarbage(jobs: readonly LeftJob[], { json }: GcFlags): void {
 }
 
 function tellRemoved(
-  { removed, leaks }: Awaited<ReturnType<typeof collectGarbage>>,
+  {
+    removed,
+    leaks,
+    actions,
+  }: Awaited<ReturnType<typeof collectGarbage>> & { readonly actions: readonly string[] },
   { json }: GcFlags,
 ): void {
   const left = leaks.map(({ kind, id, cause }) => ({ kind, id, why: String(cause) }));
   const text = removed.map(
     ({ kind, id, job }) => `removed ${kind} ${id.slice(0, 12)} of job ${job}\n`,
   );
+  text.push(...actions.map((name) => `removed volume ${name} with an old action\n`));
   const people = text.length === 0 ? "Nothing to remove.\n" : text.join("");
-  process.stdout.write(json ? `${JSON.stringify({ removed, left })}\n` : people);
+  process.stdout.write(json ? `${JSON.stringify({ removed, actions, left })}\n` : people);
   for (const { kind, id, why } of left) {
     process.stderr.write(`could not remove ${kind} ${id}: ${why}\n`);
   }

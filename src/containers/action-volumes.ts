@@ -5,11 +5,10 @@ import type { ActionRepository } from "../../runner/actions/action-source.ts";
 import { actionArchive } from "./action-archive.ts";
 import { engineError } from "./engine-error.ts";
 import { CONTENT_LABEL, filledVolume } from "./filled-volume.ts";
+import { ACTION_LABEL } from "./labels.ts";
 import type { Mount } from "./options/container-options.ts";
 import { removeVolume } from "./remove-objects.ts";
-
-/** On all volumes that hold an action: `owner/repo` and the commit. */
-export const ACTION_LABEL = "io.berth.action";
+import { trimActions } from "./trim-actions.ts";
 
 /** Where actions lie in a job's container. */
 export const ACTIONS_PATH = "/__w/_actions";
@@ -49,10 +48,18 @@ export async function actionVolumes(
   const byPath = new Map(
     actions.map((action) => [`${ACTIONS_PATH}/${actionFolder(action)}`, action]),
   );
+  let fills = 0;
+  const progress = (line: string) => {
+    fills++;
+    options.progress(line);
+  };
   const provided = [...byPath].map(async ([path, action]): Promise<ActionMount> => {
-    return { path, key: actionKey(action), volume: await provide(docker, action, options) };
+    const volume = await provide(docker, action, { ...options, progress });
+    return { path, key: actionKey(action), volume };
   });
   await Promise.allSettled(provided); // nothing goes on behind the back of whoever hears of a failure
+  // Where that fails, `berth gc` does it again and says why.
+  if (fills > 0) await trimActions(docker, [...byPath.values()].map(actionKey)).catch(() => {});
   return Promise.all(provided);
 }
 

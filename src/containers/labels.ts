@@ -5,6 +5,8 @@ export const KIND_LABEL = "io.berth.kind";
 export const JOB_LABEL = "io.berth.job";
 export const RUN_LABEL = "io.berth.run";
 export const OWNER_LABEL = "io.berth.owner";
+/** On all volumes that hold an action: `owner/repo@commit`. */
+export const ACTION_LABEL = "io.berth.action";
 
 /** Bumped when a Berth can no longer come back to what an older one made. */
 const LAYOUT_VERSION = "1";
