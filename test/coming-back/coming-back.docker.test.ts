@@ -141,7 +141,9 @@ async function runUntilDone(
 
 function start(folder: string, id: string, blockLines = 20_000): ChildProcess {
   const driver = join(import.meta.dirname, "driver.ts");
-  return spawn(process.execPath, ["--no-warnings", driver, folder, id, image, String(blockLines)], {
+  const hooks = join(import.meta.dirname, "json-imports.ts");
+  const argv = ["--no-warnings", "--import", hooks, driver, folder, id, image, String(blockLines)];
+  return spawn(process.execPath, argv, {
     stdio: ["ignore", "ignore", "pipe"],
   });
 }
