@@ -33,12 +33,19 @@ export function eventFile(place: JobPlace): string {
 /** The `runner` context. Its values must be the same in every life of a job: steps are typed with them. */
 export function runnerContext(job: JobDescription, place: JobPlace): Context {
   return {
-    name: runnerName(job),
-    os: "Linux",
+    ...plannedRunnerContext(job),
     arch: ARCHITECTURES[place.shell.facts.arch] ?? place.shell.facts.arch.toUpperCase(),
     temp: place.paths.temp,
     tool_cache: place.paths.toolCache,
     workspace: dirname(place.paths.workspace),
+  };
+}
+
+/** The `runner` context before there is a place: what the containers that make the place may be told. */
+export function plannedRunnerContext(job: JobDescription): Context {
+  return {
+    name: runnerName(job),
+    os: "Linux",
     environment: "self-hosted",
     ...(isDebugging(job) ? { debug: "1" } : {}),
   };

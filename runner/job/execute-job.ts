@@ -1,5 +1,6 @@
 import type { Readable } from "node:stream";
 import type { ActionRepository, ActionSource } from "../actions/action-source.ts";
+import { BerthError } from "../errors.ts";
 import { createMasker } from "../logs/mask.ts";
 import type { StepLog } from "../logs/step-log.ts";
 import type { Journal, Shell } from "../shell/shell.ts";
@@ -118,7 +119,10 @@ export async function executeJob(
     if (error instanceof JobEnd) return error;
     life.isReplaying = () => false;
     if (journal && place && !isSuperseded(error) && !place.shell.lost.aborted) {
-      const doubt = await place.shell.confirm().catch((cause: unknown) => cause);
+      const doubt = await place.shell
+        .confirm()
+        .then(() => journal.confirm?.())
+        .catch((cause: unknown) => cause);
       if (isSuperseded(doubt)) return end(doubt, step, place);
     }
     const isCancelled = cancellation.reason !== undefined || signal.aborted || kill?.aborted;
@@ -136,7 +140,7 @@ export async function executeJob(
   const setUp = report.startStep("Set up job");
   try {
     const untilEnd = AbortSignal.any(kill ? [signal, kill] : [signal]);
-    const plan = await planJob(job, { state, log: setUp.log, version: deps.version });
+    const plan = await planJob(job, { state, log: setUp.log, masker, version: deps.version });
     const actions = new JobActions(deps.actions);
     const fetched = await fetchActions(actions, job, { deps, log: setUp.log, signal: untilEnd });
     await using place = await deps.openPlace(
@@ -164,9 +168,18 @@ export async function executeJob(
     cancellation.settle();
     await runAllSteps(job.steps, running);
     const outputs = await completeJob(running);
-    if (journal) await place.shell.confirm();
-    journal?.confirm?.();
-    return report.finished({ conclusion: state.status, outputs });
+    const conclude = async (): Promise<JobResult> => {
+      // A shell that is gone now has done all it had to.
+      if (journal && !place.shell.lost.aborted) await place.shell.confirm().catch(unlessLost);
+      journal?.confirm?.();
+      const result = report.finished({ conclusion: state.status, outputs });
+      // A life that began just now may not have seen this end, and then needs the place.
+      journal?.confirm?.();
+      return result;
+    };
+    return await conclude().catch(async (error: unknown) => {
+      throw await endHere(error, setUp);
+    });
   } catch (error) {
     const { conclusion, message, cause } = await end(error, setUp);
     if (isSuperseded(cause)) throw cause;
@@ -191,6 +204,10 @@ async function fetchActions(
     log: log.write,
     signal,
   });
+}
+
+function unlessLost(error: unknown): void {
+  if (!(error instanceof BerthError) || error.code !== "SHELL_LOST") throw error;
 }
 
 function timeoutOf(job: JobDescription): Annotation {

@@ -3,6 +3,7 @@ import type { ActionRepository } from "../actions/action-source.ts";
 import { BerthError } from "../errors.ts";
 import { evaluateTemplate, type Scope, toText } from "../expressions/evaluate.ts";
 import type { Template } from "../expressions/template.ts";
+import type { Masker } from "../logs/mask.ts";
 import { createMatcherRegistry } from "../logs/match-problems.ts";
 import type { StepLog } from "../logs/step-log.ts";
 import { readEnv } from "../steps/read-env.ts";
@@ -13,6 +14,7 @@ import {
   isDebugging,
   jobContext,
   plannedGithubContext,
+  plannedRunnerContext,
   runnerContext,
   runnerName,
 } from "./contexts.ts";
@@ -38,7 +40,12 @@ export type SetUpPlan = {
  */
 export async function planJob(
   job: JobDescription,
-  { state, log, version }: { state: JobState; log: StepLog; version: string | undefined },
+  {
+    state,
+    log,
+    masker,
+    version,
+  }: { state: JobState; log: StepLog; masker: Masker; version: string | undefined },
 ): Promise<SetUpPlan> {
   log.write(introduction(job, version));
   const { needs, strategy, matrix, inputs, vars } = job.contexts;
@@ -53,8 +60,16 @@ export async function planJob(
   }
   const withEnv: Scope = { contexts: { ...scope.contexts, env: () => state.env } };
   const defaults = await readDefaults(job, withEnv);
-  const services = await readServices(job.services, { scope: withEnv, note: log.write });
-  const container = await readContainer(job.container, withEnv);
+  const forContainers: Scope = {
+    contexts: {
+      ...withEnv.contexts,
+      runner: plannedRunnerContext(job),
+      job: () => ({ status: state.status }),
+    },
+  };
+  const services = await readServices(job.services, { scope: forContainers, note: log.write });
+  const container = await readContainer(job.container, forContainers);
+  for (const spec of [...services, container]) masker.add(spec?.credentials?.password ?? "");
 
   const repository = toText(github.repository ?? null);
   const request: JobPlaceRequest = {

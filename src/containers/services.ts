@@ -158,8 +158,8 @@ function startForwarder(
   { jobId, runId, containerId, forwarder, signal }: Work,
 ): Promise<PortForwarder> {
   const options = {
-    // No service has an id like that.
-    name: containerName(jobId, "__localhost"),
+    // No service's id begins with a dash.
+    name: containerName(jobId, "-localhost"),
     jobContainer: containerId,
     labels: jobLabels({ jobId, runId, kind: "service" }),
     ...forwarder,
@@ -239,5 +239,5 @@ async function findServices(docker: Docker, jobId: string): Promise<Docker.Conta
 }
 
 function containerName(jobId: string, what: string): string {
-  return `berth-${jobId.replace(/[^\w.-]+/g, "-")}-${what}`;
+  return `berth-${jobId}-${what}`.replace(/[^\w.-]+/g, "-");
 }

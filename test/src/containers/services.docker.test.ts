@@ -144,7 +144,7 @@ except ConnectionError as error: print(type(error).__name__)`);
 
     const filters = { label: [`io.berth.job=${job.jobId}`, "io.berth.kind=service"] };
     const found = await job.docker.listContainers({ filters });
-    const forwarder = found.find(({ Names: [name = ""] }) => name.endsWith("__localhost"));
+    const forwarder = found.find(({ Names: [name = ""] }) => name.endsWith("--localhost"));
     const { HostConfig: host, Config: config } = await job.docker
       .getContainer(forwarder?.Id ?? "")
       .inspect();
