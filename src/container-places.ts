@@ -8,6 +8,7 @@ import type { KnownActions } from "./containers/action-volumes.ts";
 import type { Engine } from "./containers/connect-engine.ts";
 import type { ContainerPlace } from "./containers/container-place.ts";
 import type { UserIds } from "./containers/container-user.ts";
+import { removeJob } from "./containers/gc.ts";
 import { openJobPlace } from "./containers/job-place.ts";
 import type { Labels } from "./containers/labels.ts";
 import type { NodeVolume } from "./containers/node-volume.ts";
@@ -43,10 +44,8 @@ export function containerPlaces(options: ContainerPlacesOptions): ExecuteJobDeps
   const { docker, dockerConfigDir } = engine;
 
   return async (request, { journal, progress, placed, signal }) => {
-    const found =
-      journal === undefined
-        ? undefined
-        : await reopenJobPlace(docker, request.jobId, { hostName, onLeak });
+    const reopen = () => reopenJobPlace(docker, request, { hostName, onLeak });
+    const found = journal === undefined ? undefined : await reopen();
     if (found !== undefined) {
       const nonce = found.labels[NONCE_LABEL];
       if (nonce !== undefined && (await isWorthReturning(found, journal))) {
@@ -70,6 +69,8 @@ export function containerPlaces(options: ContainerPlacesOptions): ExecuteJobDeps
       dockerConfigDir,
       knownUsers,
       knownActions,
+      generation: journal?.generation,
+      confirm: journal?.confirm,
       progress,
       onLeak,
       signal,
@@ -97,12 +98,16 @@ async function withShell(
     const { containerId } = place;
     const isKept = options.keeps?.({ jobId: request.jobId, containerId }) ?? false;
     if (isAbandoned || isKept) return;
+    const { docker } = options.engine;
     // Before what they stand on: a network or volume that is in use cannot be removed.
-    await removeSiblings(options.engine.docker, request.jobId, options.onLeak);
+    await removeSiblings(docker, request.jobId, options.onLeak);
     await place[Symbol.asyncDispose]();
+    // What an earlier life had asked the engine for when it died came into being later.
+    if (journal !== undefined) await removeJob(docker, request.jobId, options.onLeak);
   });
   const shell = await openShell(place.backend, { nonce, journal, resume, signal }).catch(
     async (cause: unknown) => {
+      isAbandoned = cause instanceof BerthError && cause.code === "SHELL_SUPERSEDED";
       signal.throwIfAborted();
       throw await whyNoShell(place, cause);
     },

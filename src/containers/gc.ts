@@ -12,6 +12,8 @@ export type GarbageOptions = {
   isAlive?(labels: Labels): boolean;
   /** Only what belongs to this run. */
   readonly run?: string | undefined;
+  /** Only what belongs to this job. */
+  readonly job?: string | undefined;
 };
 
 export type Removed = {
@@ -21,60 +23,89 @@ export type Removed = {
 };
 
 /**
- * Removes what dead owners left of their jobs: containers with their anonymous volumes, networks, volumes. Caches, and volumes that an
- * author named, carry no job and stay.
+ * Removes what dead owners left of their jobs: containers with their anonymous volumes, networks, volumes. A job lives as long as the owner of one of its
+ * objects does: whoever comes back to a job puts an object of its own beside those of its predecessors. Caches, and volumes that an author named, carry no
+ * job and stay.
  *
  * @throws {BerthError} `ENGINE_LOST`, `ENGINE_REFUSED` when the engine cannot be asked; what it will not remove is in `leaks`.
  */
 export async function collectGarbage(
   docker: Docker,
-  { isAlive = ownerLives, run }: GarbageOptions = {},
+  { isAlive = ownerLives, run, job }: GarbageOptions = {},
 ): Promise<{ removed: Removed[]; leaks: Leak[] }> {
-  const filters = { label: [JOB_LABEL, ...(run === undefined ? [] : [`${RUN_LABEL}=${run}`])] };
-  const isGarbage = (labels: Labels | undefined | null): boolean =>
-    labels?.[JOB_LABEL] !== undefined && labels[KIND_LABEL] !== "cache" && !isAlive(labels);
+  const wanted = job === undefined ? JOB_LABEL : `${JOB_LABEL}=${job}`;
+  const objects = await listObjects(docker, [
+    wanted,
+    ...(run === undefined ? [] : [`${RUN_LABEL}=${run}`]),
+  ]);
+  const living = new Set(objects.filter(({ labels }) => isAlive(labels)).map(jobOf));
+
   const removed: Removed[] = [];
   const leaks: Leak[] = [];
-
-  async function sweep(
-    kind: Leak["kind"],
-    objects: readonly { readonly id: string; readonly labels: Labels | undefined | null }[],
-    remove: (docker: Docker, id: string) => Promise<void>,
-  ): Promise<void> {
-    for (const { id, labels } of objects.filter((object) => isGarbage(object.labels))) {
-      try {
-        await remove(docker, id);
-        removed.push({ kind, id, job: labels?.[JOB_LABEL] ?? "" });
-      } catch (cause) {
-        leaks.push({ kind, id, cause });
-      }
+  // In the order of the list: networks and volumes can only go once no container uses them.
+  for (const object of objects.filter((one) => !living.has(jobOf(one)))) {
+    const { kind, id } = object;
+    try {
+      await REMOVE[kind](docker, id);
+      removed.push({ kind, id, job: jobOf(object) });
+    } catch (cause) {
+      leaks.push({ kind, id, cause });
     }
   }
+  return { removed, leaks };
+}
 
+/** Removes all that belongs to one job, whichever life of it made it. Never throws: what stays is reported. */
+export async function removeJob(
+  docker: Docker,
+  job: string,
+  onLeak: (leak: Leak) => void,
+): Promise<void> {
   try {
-    // In this order: networks and volumes can only go once no container uses them.
-    const containers = await docker.listContainers({ all: true, filters });
-    await sweep(
-      "container",
-      containers.map(({ Id, Labels }) => ({ id: Id, labels: Labels })),
-      removeContainer,
-    );
-    const networks = await docker.listNetworks({ filters });
-    await sweep(
-      "network",
-      networks.map(({ Id, Labels }) => ({ id: Id, labels: Labels })),
-      removeNetwork,
-    );
-    const { Volumes: volumes } = await docker.listVolumes({ filters });
-    await sweep(
-      "volume",
-      (volumes ?? []).map(({ Name, Labels }) => ({ id: Name, labels: Labels })),
-      removeVolume,
+    const { leaks } = await collectGarbage(docker, { job, isAlive: () => false });
+    for (const leak of leaks) onLeak(leak);
+  } catch (cause) {
+    onLeak({ kind: "container", id: job, cause });
+  }
+}
+
+type JobObject = { readonly kind: Leak["kind"]; readonly id: string; readonly labels: Labels };
+
+const REMOVE = { container: removeContainer, network: removeNetwork, volume: removeVolume };
+
+async function listObjects(docker: Docker, label: string[]): Promise<JobObject[]> {
+  const filters = { label };
+  try {
+    const [containers, networks, { Volumes: volumes }] = await Promise.all([
+      docker.listContainers({ all: true, filters }),
+      docker.listNetworks({ filters }),
+      docker.listVolumes({ filters }),
+    ]);
+    const objects = [
+      ...containers.map(({ Id, Labels }) => ({
+        kind: "container" as const,
+        id: Id,
+        labels: Labels,
+      })),
+      ...networks.map(({ Id, Labels }) => ({ kind: "network" as const, id: Id, labels: Labels })),
+      ...(volumes ?? []).map(({ Name, Labels }) => ({
+        kind: "volume" as const,
+        id: Name,
+        labels: Labels,
+      })),
+    ];
+    return objects.flatMap(({ labels, ...rest }) =>
+      labels?.[JOB_LABEL] === undefined || labels[KIND_LABEL] === "cache"
+        ? []
+        : [{ ...rest, labels }],
     );
   } catch (error) {
     throw engineError(error, "list what belongs to Berth");
   }
-  return { removed, leaks };
+}
+
+function jobOf({ labels }: JobObject): string {
+  return labels[JOB_LABEL] ?? "";
 }
 
 /** Whether the process that made an object still runs, as its labels have it. */

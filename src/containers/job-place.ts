@@ -60,6 +60,10 @@ export type JobPlaceOptions = {
   readonly knownUsers?: Map<string, UserIds>;
   /** Remembers which volume holds which action; shared by a run's jobs it saves each the look-up. */
   readonly knownActions?: KnownActions;
+  /** Counts the lives of the job from 1: what an earlier one may have asked for shall not stand in the way of this one. */
+  readonly generation?: number | undefined;
+  /** Asked before the container starts; throws when a later life of the job has begun meanwhile. */
+  confirm?: (() => void) | undefined;
   progress(line: string): void;
   /** What disposing could not remove. */
   onLeak(leak: Leak): void;
@@ -177,6 +181,7 @@ async function makePlace(
     joinNetworks(docker, container.id, networksOf(wish, frame).slice(1)),
   );
   signal.throwIfAborted();
+  options.confirm?.();
   await container.start();
   const ports = wish.ports.length === 0 ? [] : await readBoundPorts(container);
 
@@ -199,7 +204,9 @@ function containerFrame(
   workspace: string,
   home: string | undefined,
 ): ContainerFrame {
-  const name = `berth-${request.jobId.replace(/[^\w.-]+/g, "-")}`;
+  const { generation = 1 } = options;
+  const life = generation === 1 ? "" : `-${generation}`;
+  const name = `berth-${request.jobId.replace(/[^\w.-]+/g, "-")}${life}`;
   return {
     name,
     image: image.name,

@@ -4,12 +4,12 @@ import type { ShellBackend } from "../../runner/shell/shell.ts";
 import { type ContainerPlace, containerPlace } from "./container-place.ts";
 import { attachContainer } from "./container-shell.ts";
 import { engineError } from "./engine-error.ts";
+import { removeJob } from "./gc.ts";
 import { HOME_LABEL, WORKSPACE_LABEL } from "./job-place.ts";
-import { JOB_LABEL, KIND_LABEL, type Labels, OWNER_LABEL } from "./labels.ts";
+import { JOB_LABEL, jobLabels, KIND_LABEL, type Labels, OWNER_LABEL } from "./labels.ts";
 import { stoppedOwnerPid } from "./owner.ts";
 import { readBoundPorts } from "./published-ports.ts";
-import { type Leak, removeContainer, removeNetwork } from "./remove-objects.ts";
-import { removeSiblings } from "./siblings.ts";
+import type { Leak } from "./remove-objects.ts";
 
 /** An engine answers an attach within milliseconds unless something holds it back. */
 const ATTACH_PATIENCE_MS = 15_000;
@@ -25,7 +25,7 @@ export type ReopenedPlace = ContainerPlace & { readonly labels: Labels };
  */
 export async function reopenJobPlace(
   docker: Docker,
-  jobId: string,
+  { jobId, runId }: { readonly jobId: string; readonly runId: string },
   { hostName, onLeak }: { readonly hostName: string; onLeak(leak: Leak): void },
 ): Promise<ReopenedPlace | undefined> {
   try {
@@ -34,32 +34,30 @@ export async function reopenJobPlace(
       docker.listContainers({ all: true, filters: { label } }),
       docker.listNetworks({ filters: { label } }),
     ]);
-    const [found] = containers;
+    // A life that slept may have made one more, and gives it up before it starts.
+    const found = containers.find(({ State }) => State === "running") ?? containers[0];
     if (found === undefined) {
       // Its maker died between the network and the container, or somebody removed it: nobody else would remove what is left.
-      await removeSiblings(docker, jobId, onLeak);
-      await removeNetworks(docker, networks, onLeak);
+      await removeJob(docker, jobId, onLeak);
       return undefined;
     }
 
     const container = docker.getContainer(found.Id);
+    const [ports, owners] = await Promise.all([
+      readBoundPorts(container),
+      takeOver(docker, { jobId, runId }),
+    ]);
     const place = containerPlace(docker, {
       host: hostName,
       image: found.Image,
       containerId: found.Id,
       networkId: networks[0]?.Id,
-      ports: await readBoundPorts(container),
+      ports,
       workspace: found.Labels[WORKSPACE_LABEL] ?? "/__w",
       home: found.Labels[HOME_LABEL],
-      remove: () =>
-        removeFound(
-          docker,
-          found.Id,
-          networks.map(({ Id }) => Id),
-          onLeak,
-        ),
+      remove: () => removeJob(docker, jobId, onLeak),
     });
-    const attach = attachPastOwner(docker, found.Id, found.Labels[OWNER_LABEL] ?? "");
+    const attach = attachPastOwners(docker, found.Id, [found.Labels[OWNER_LABEL] ?? "", ...owners]);
     return { ...place, backend: { ...place.backend, attach }, labels: found.Labels };
   } catch (error) {
     throw engineError(error, "look for the job's container");
@@ -67,13 +65,34 @@ export async function reopenJobPlace(
 }
 
 /**
- * A client that is attached and does not read holds back the container's output for all others, and in the end their attaching too. Where it is the
- * job's own process of before, stopped, it is ended: it could not learn that the job was taken from it, and would freeze it.
+ * Leaves an empty volume with this process's label beside what the job's first life made: labels of a container cannot be changed, and its maker is gone.
+ * The owners of the lives before, as far as they came here.
  */
-function attachPastOwner(docker: Docker, id: string, owner: string): ShellBackend["attach"] {
+async function takeOver(
+  docker: Docker,
+  job: { readonly jobId: string; readonly runId: string },
+): Promise<string[]> {
+  const filters = { label: [`${JOB_LABEL}=${job.jobId}`] };
+  const { Volumes: volumes } = await docker.listVolumes({ filters });
+  const labels = { ...jobLabels({ ...job, kind: "job" }) };
+  await docker.createVolume({ Labels: labels });
+  const owners = (volumes ?? []).map(({ Labels }) => Labels?.[OWNER_LABEL] ?? "");
+  return [...new Set(owners)].filter((owner) => owner !== labels[OWNER_LABEL]);
+}
+
+/**
+ * A client that is attached and does not read holds back the container's output for all others, and in the end their attaching too. Where it is one of the
+ * job's own processes of before, stopped, it is ended: it could not learn that the job was taken from it, and would freeze it.
+ */
+function attachPastOwners(
+  docker: Docker,
+  id: string,
+  owners: readonly string[],
+): ShellBackend["attach"] {
   return async (signal) => {
-    const pid = stoppedOwnerPid(owner);
-    if (pid !== undefined) process.kill(pid, "SIGKILL");
+    for (const pid of owners.map(stoppedOwnerPid)) {
+      if (pid !== undefined) process.kill(pid, "SIGKILL");
+    }
     const patience = AbortSignal.timeout(ATTACH_PATIENCE_MS);
     try {
       return await attachContainer(docker, id, AbortSignal.any([signal, patience]));
@@ -87,30 +106,4 @@ function attachPastOwner(docker: Docker, id: string, owner: string): ShellBacken
       });
     }
   };
-}
-
-async function removeFound(
-  docker: Docker,
-  container: string,
-  networks: readonly string[],
-  onLeak: (leak: Leak) => void,
-): Promise<void> {
-  await removeContainer(docker, container).catch((cause) =>
-    onLeak({ kind: "container", id: container, cause }),
-  );
-  await removeNetworks(
-    docker,
-    networks.map((Id) => ({ Id })),
-    onLeak,
-  );
-}
-
-async function removeNetworks(
-  docker: Docker,
-  networks: readonly { readonly Id: string }[],
-  onLeak: (leak: Leak) => void,
-): Promise<void> {
-  for (const { Id: id } of networks) {
-    await removeNetwork(docker, id).catch((cause) => onLeak({ kind: "network", id, cause }));
-  }
 }

@@ -1,4 +1,4 @@
-/** Runs the busy job in a process of its own, or comes back to it: `driver.ts FOLDER JOB IMAGE LINES`. Made to be killed. */
+/** Runs the busy job in a process of its own, or comes back to it: `driver.ts FOLDER JOB IMAGE LINES`, with `docker` for LINES the job of docker actions. Made to be killed. */
 import { renameSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
@@ -6,9 +6,12 @@ import { executeJob } from "../../runner/job/execute-job.ts";
 import type { JobEvent } from "../../runner/job/job-event.ts";
 import { containerPlaces } from "../../src/container-places.ts";
 import { connectEngine } from "../../src/containers/connect-engine.ts";
+import { removeJob } from "../../src/containers/gc.ts";
+import type { Leak } from "../../src/containers/remove-objects.ts";
 import { openJobJournal } from "../../src/store/job-journal.ts";
 import { stateFolder } from "../../src/store/state-folder.ts";
 import { busyJob } from "./busy-job.ts";
+import { dockerJob } from "./docker-job.ts";
 
 const [folder = "", id = "", image = "", lines = ""] = process.argv.slice(2);
 const engine = await connectEngine({
@@ -19,19 +22,22 @@ const engine = await connectEngine({
 });
 await using journal = await openJobJournal(join(folder, "journal"));
 const events: JobEvent[] = await Array.fromAsync(journal.told());
-if (!journal.isFinished) {
+const onLeak = ({ kind, id, cause }: Leak) => console.error("left behind", kind, id, cause);
+// The life that finished it may have died before it had removed everything.
+if (journal.isFinished) await removeJob(engine.docker, id, onLeak);
+else {
   const openPlace = containerPlaces({
     engine,
     hostName: "here",
     imageFor: () => image,
-    onLeak: ({ kind, id, cause }) => console.error("left behind", kind, id, cause),
+    onLeak,
   });
   const report = (event: JobEvent) => {
     journal.record(event);
     events.push(event);
   };
   await executeJob(
-    busyJob(id, Number(lines)),
+    lines === "docker" ? dockerJob(id) : busyJob(id, Number(lines)),
     { openPlace, report, journal },
     new AbortController().signal,
   );

@@ -56,6 +56,22 @@ it("keeps to one run, and to what the caller knows of owners", async () => {
   await remove(foreign);
 });
 
+it("leaves a job alone whose maker is dead when somebody has come back to it", async () => {
+  const run = `gc-back-${process.pid}`;
+  const job = await makeJob(`${run}-job`, run, { ...DEAD });
+  const name = `${run}-owner`;
+  await docker.createVolume({
+    Name: name,
+    Labels: { ...jobLabels({ kind: "job", jobId: `${run}-job`, runId: run }) },
+  });
+
+  const { removed } = await collectGarbage(docker, { run });
+
+  expect(removed).toEqual([]);
+  await remove(job);
+  await removeVolume(docker, name);
+});
+
 it("never takes a cache", async () => {
   const name = `berth-test-cache-${process.pid}`;
   const run = `gc-cache-${process.pid}`;

@@ -282,7 +282,11 @@ describe("a job whose process died", () => {
     await once(before.stdout, "data");
     before.stdin.destroy();
 
-    const again = await reopenJobPlace(docker, jobId, { hostName: "here", onLeak: fail });
+    const again = await reopenJobPlace(
+      docker,
+      { jobId, runId: RUN },
+      { hostName: "here", onLeak: fail },
+    );
     expect(again).toMatchObject({ paths: first.paths, ports: first.ports, image: ROOT });
     const after = await again?.backend.attach(signal);
     after?.stdin.write("two\n");
@@ -294,7 +298,11 @@ describe("a job whose process died", () => {
 
   it("is undefined where its container is gone", async () => {
     expect(
-      await reopenJobPlace(docker, "no-such-job", { hostName: "here", onLeak: fail }),
+      await reopenJobPlace(
+        docker,
+        { jobId: "no-such-job", runId: RUN },
+        { hostName: "here", onLeak: fail },
+      ),
     ).toBeUndefined();
   });
 
@@ -303,7 +311,11 @@ describe("a job whose process died", () => {
     place.abandon();
     await place[Symbol.asyncDispose]();
 
-    const again = await reopenJobPlace(docker, jobId, { hostName: "here", onLeak: fail });
+    const again = await reopenJobPlace(
+      docker,
+      { jobId, runId: RUN },
+      { hostName: "here", onLeak: fail },
+    );
     expect(again?.containerId).toBe(place.containerId);
     await again?.[Symbol.asyncDispose]();
   });
