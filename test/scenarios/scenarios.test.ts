@@ -1,13 +1,15 @@
 import { execFile } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
+import { cpSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { beforeAll, describe, expect, it } from "@jest/globals";
 import { makeTestImages } from "../engine.ts";
+import { temporaryRepository } from "../src/cli/temporary-repository.ts";
 
 // Each workflow of this folder is one promise. It checks itself; comments at its top say what its own steps cannot see:
 //   # backend: docker            needs a container (the rest run on the local backend, which is faster)
 //   # args: --secret A=b         more arguments for `berth run`
+//   # files: repository          runs in a new repository octo/scenarios with the files of that folder, committed, and the workflow
 //   # expect: failure            how the run ends, `success` unless said
 //   # log-has: text              some line contains it; `=text` is a whole line. Likewise log-lacks.
 const FOLDER = import.meta.dirname;
@@ -18,6 +20,7 @@ type Scenario = {
   name: string;
   backend: string;
   args: string[];
+  files: string | undefined;
   expected: string;
   has: string[];
   lacks: string[];
@@ -72,12 +75,23 @@ function promises(group: Scenario[]): void {
 
 type Outcome = { conclusion: string; log: string[]; text: string };
 
-async function runBerth({ name, backend, args }: Scenario): Promise<Outcome> {
-  const command = ["dist/berth.js", "run", "--json", "--backend", backend];
+async function runBerth(scenario: Scenario): Promise<Outcome> {
+  const file = `${scenario.name}.yml`;
+  if (scenario.files === undefined) return runIn(ROOT, `test/scenarios/${file}`, scenario);
+  using repository = temporaryRepository();
+  cpSync(join(FOLDER, scenario.files), repository.root, { recursive: true });
+  repository.write(`.github/workflows/${file}`, readFileSync(join(FOLDER, file), "utf8"));
+  repository.git("remote", "add", "origin", "https://github.com/octo/scenarios.git");
+  repository.commit("Everything");
+  return await runIn(repository.root, `.github/workflows/${file}`, scenario);
+}
+
+async function runIn(cwd: string, file: string, { backend, args }: Scenario): Promise<Outcome> {
+  const command = [join(ROOT, "dist/berth.js"), "run", "--json", "--backend", backend];
   const { stdout, stderr } = await promisify(execFile)(
     process.execPath,
-    [...command, ...args, `test/scenarios/${name}.yml`],
-    { cwd: ROOT, maxBuffer: 64 << 20, timeout: 110_000 },
+    [...command, ...args, file],
+    { cwd, maxBuffer: 64 << 20, timeout: 110_000 },
   ).catch((error: { stdout: string; stderr: string }) => error);
 
   const events = stdout
@@ -103,6 +117,7 @@ function readScenario(file: string): Scenario {
     name: file.replace(/\.yml$/, ""),
     backend: all("backend")[0] ?? "local",
     args: all("args").flatMap((line) => line.split(" ")),
+    files: all("files")[0],
     expected: all("expect")[0] ?? "success",
     has: all("log-has"),
     lacks: all("log-lacks"),

@@ -1,0 +1,1 @@
+// What it is for comes at the end of the job.

@@ -1,0 +1,3 @@
+require("node:fs").appendFileSync(process.env.GITHUB_OUTPUT, "color=green\n");
+console.log("::error::it did not work");
+process.exit(3);
