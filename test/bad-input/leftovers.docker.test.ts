@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, it } from "@jest/globals";
 import { jobImage, makeTestImages, testEngine } from "../engine.ts";
 import { ending, runBerth, startBerth } from "../src/cli/run-berth.ts";
 import { objectsOfRun } from "./objects-of-run.ts";
-import { repositoryOf, runJobs, runOf, seen, sharedState } from "./run-jobs.ts";
+import { repositoryOf, runOf, seen, sharedState } from "./run-jobs.ts";
 import { whenPrinted } from "./when-printed.ts";
 
 const GREETS = { run: "echo cleaned up", if: "always()" };
@@ -20,19 +20,17 @@ beforeAll(() => Promise.all([jobImage(), makeTestImages()]), 120_000);
 
 describe("nothing is left", () => {
   it("after success and failure, while gc runs all the time", async () => {
-    const running = runJobs({
+    using repository = repositoryOf({
       good: { steps: ["sleep 2", "echo on"] },
       bad: { container: "berth-test/busybox", steps: ["sleep 1; exit 1"] },
     });
-    let isDone = false;
-    const sweeping = (async () => {
-      using repository = repositoryOf({});
-      while (!isDone) await runBerth(["gc"], { cwd: repository.root, env: sharedState() });
-    })();
-
+    const options = { cwd: repository.root, env: sharedState() };
+    const child = startBerth(["run", "--json"], options);
+    const running = ending(child);
+    // Of this run only: other tests, at the same time, leave things for their own gc to find.
+    const run = runIn(await whenPrinted(child, "run_started"));
+    while (child.exitCode === null) await runBerth(["gc", run], options);
     const ended = await running;
-    isDone = true;
-    await sweeping;
 
     expect(seen(ended, "good")).toMatchObject({ conclusion: "success" });
     expect(seen(ended, "bad")).toMatchObject({ conclusion: "failure", reason: undefined });
@@ -70,7 +68,7 @@ describe("nothing is left", () => {
     using repository = repositoryOf({ a: { ...stubborn, container } });
     const child = startBerth(["run", "--json"], { cwd: repository.root, env: sharedState() });
     const printed = await whenPrinted(child, '"line":"begun"');
-    const run = /"run":"(\d+)"/.exec(printed)?.[1] ?? "";
+    const run = runIn(printed);
     const { Mounts: mounts } = await mountsOf(run);
     child.kill("SIGKILL");
     await once(child, "exit");
@@ -93,4 +91,9 @@ async function mountsOf(run: string) {
   const { docker } = await testEngine();
   const [container] = (await objectsOfRun(run)).filter((line) => line.startsWith("container "));
   return docker.getContainer(container?.slice("container ".length) ?? "").inspect();
+}
+
+/** The id of the run that has printed this so far. */
+function runIn(printed: string): string {
+  return /"run":"(\d+)"/.exec(printed)?.[1] ?? "";
 }
