@@ -41,7 +41,10 @@ async function packTree(tree: WorkingTreeOptions, options: PackOptions): Promise
   const ref = options.ref ?? tree.ref;
   const commit = /^0+$/.test(tree.sha) ? undefined : tree.sha;
   const isRepository = await hasGitFolder(root);
-  const listed = await listTree(root, options);
+  const [listed, git] = await Promise.all([
+    listTree(root, options),
+    isRepository ? readGit(tree, options.signal) : undefined,
+  ]);
   const isWanted = (path: string) => isInCone(path, options.folders);
   const files = listed.files.filter(isWanted);
   const emptySubmodules = listed.emptySubmodules.filter(isWanted);
@@ -49,7 +52,6 @@ async function packTree(tree: WorkingTreeOptions, options: PackOptions): Promise
   await using undo = new AsyncDisposableStack();
   const folder = await mkdtemp(join(tmpdir(), "berth-tree-"));
   undo.defer(() => rm(folder, { recursive: true, force: true }));
-  const git = isRepository ? await readGit(tree, options.signal) : undefined;
   const gitDir =
     git &&
     (await makeGitFolder(folder, git.plain, {
