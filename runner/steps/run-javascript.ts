@@ -8,7 +8,7 @@ import type { RunningAction } from "./running-step.ts";
 import type { ProcessVariables } from "./step-environment.ts";
 import type { Stage } from "./step-scope.ts";
 
-/** Names that a shell can hold; others reach Node by a file, since an argument list would show their values. */
+/** Names that a shell can hold; others reach Node under names of ours, since the argument list of `env` would show their values. */
 const SHELL_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
 /**

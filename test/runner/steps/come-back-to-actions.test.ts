@@ -71,3 +71,28 @@ it.each([0.15, 0.25, 0.35, 0.45, 0.55, 0.65, 0.75, 0.85, 0.95])(
     );
   },
 );
+
+it("remembers that a composite action ran out of time, and leaves out the same steps", async () => {
+  const files = {
+    "tool/action.yml": `
+runs:
+  using: composite
+  steps:
+    - { run: 'echo begun; exec sleep 30', shell: bash }
+    - { run: echo never, shell: sh, if: always() }`,
+  };
+  const always = { if: "always()" };
+  const slow = aJob([
+    writeFiles(files),
+    uses("./tool", { timeoutMinutes: 0.005 }),
+    { ...always, run: "echo one" },
+    { ...always, run: "echo two; sleep 0.2; echo three" },
+  ]);
+  const whole = (await run(slow)).events;
+
+  const { events, result } = await runInTwoLives(slow, whole.length - 6);
+
+  expect(result.conclusion).toBe("failure");
+  expect(events.map(stable)).toEqual(whole.map(stable));
+  expect(JSON.stringify(events)).toContain("has timed out after 0.005 minutes");
+});
