@@ -9,6 +9,7 @@ import type { StepLog } from "../logs/step-log.ts";
 import { readEnv } from "../steps/read-env.ts";
 import type { JobPlaceRequest } from "./container-spec.ts";
 import {
+  type Context,
   eventFile,
   githubContext,
   isDebugging,
@@ -29,7 +30,6 @@ import type { ServiceSpec } from "./siblings.ts";
 /** What "Set up job" knows before there is a place. */
 export type SetUpPlan = {
   readonly request: JobPlaceRequest;
-  readonly defaults: RunningJob["defaults"];
   readonly services: readonly ServiceSpec[];
 };
 
@@ -48,18 +48,8 @@ export async function planJob(
   }: { state: JobState; log: StepLog; masker: Masker; version: string | undefined },
 ): Promise<SetUpPlan> {
   log.write(introduction(job, version));
-  const { needs, strategy, matrix, inputs, vars } = job.contexts;
   const github = plannedGithubContext(job);
-  const { secrets } = job;
-  const scope: Scope = {
-    contexts: { github, inputs, vars, needs, strategy, matrix, secrets },
-  };
-  for (const env of job.env) {
-    for (const [name, value] of Object.entries(await readEnv(env, scope)))
-      state.setEnv(name, value);
-  }
-  const withEnv: Scope = { contexts: { ...scope.contexts, env: () => state.env } };
-  const defaults = await readDefaults(job, withEnv);
+  const withEnv = await evaluateJobEnv(job, { github, state });
   const forContainers: Scope = {
     contexts: {
       ...withEnv.contexts,
@@ -79,7 +69,22 @@ export async function planJob(
     labels: job.labels,
     ...(container ? { container } : {}),
   };
-  return { request, defaults, services };
+  return { request, services };
+}
+
+/** Evaluates `env` of workflow and job into the job's state; the scope of what may refer to it. */
+async function evaluateJobEnv(
+  job: JobDescription,
+  { github, state }: { readonly github: Context; readonly state: JobState },
+): Promise<Scope> {
+  const { secrets } = job;
+  const { needs, strategy, matrix, inputs, vars } = job.contexts;
+  const contexts = { github, inputs, vars, needs, strategy, matrix, secrets };
+  for (const env of job.env) {
+    for (const [name, value] of Object.entries(await readEnv(env, { contexts })))
+      state.setEnv(name, value);
+  }
+  return { contexts: { ...contexts, env: () => state.env } };
 }
 
 /**
@@ -88,7 +93,7 @@ export async function planJob(
  * @throws {BerthError} `SETUP_FAILED` when the folders of the job cannot be made.
  */
 export async function setUpJob(
-  { request, defaults, services, fetched }: SetUpPlan & { fetched: readonly ActionRepository[] },
+  { request, services, fetched }: SetUpPlan & { fetched: readonly ActionRepository[] },
   shared: SharedByJob,
   step: StepReport,
 ): Promise<Omit<RunningJob, "end">> {
@@ -96,13 +101,19 @@ export async function setUpJob(
   const { workspace, temp, toolCache, actions, home } = place.paths;
   const inJobContainer = request.container !== undefined;
   let number = 0;
+  const github = githubContext(job, place);
+  // Once more, now that there is a workspace, whose path they may hold.
+  const defaults = await readDefaults(
+    job,
+    await evaluateJobEnv(job, { github, state: shared.state }),
+  );
   const running = {
     ...shared,
     matchers: createMatcherRegistry(),
     isDebugging: isDebugging(job),
     inJobContainer,
     trackingId: `github_${job.id}`,
-    github: githubContext(job, place),
+    github,
     runner: runnerContext(job, place),
     jobContext: jobContext(job, place, {
       container: inJobContainer,
