@@ -65,6 +65,7 @@ async function makeBridge(
   await mkdir(folder);
   const git = safeGit({ gitDir: folder, isPlain: true, signal });
   await git.run([...init(format), "--bare"]);
+  for (const [key, value] of QUICK_PACKING) await git.run(["config", key, value]);
   const root = (await source.run(["rev-parse", "--show-toplevel"])).toString().replace(/\n$/, "");
   const pathOf = async (name: string) =>
     resolve(
@@ -87,6 +88,12 @@ async function makeBridge(
   const lines = [...refs].map(([name, id]) => `${id} ${name}\n`);
   await writeFile(join(folder, "packed-refs"), lines.join(""));
 }
+
+/** The pack is for one job: what was compressed before is taken as it is, and nobody waits for more. */
+const QUICK_PACKING = [
+  ["pack.window", "0"],
+  ["pack.compression", "1"],
+] as const;
 
 /** The branches of the remote, or else those that are only here, and all tags. */
 async function refsAsOnGitHub(source: SafeGit): Promise<Map<string, string>> {
