@@ -187,18 +187,22 @@ else find . ! -name . -prune -exec rm -rf {} +
 fi`;
 
 async function unpackUnlessStopped(wish: Wish, self: RunningAction): Promise<Checkout> {
+  const signal = AbortSignal.any([self.stop.signal, self.running.cancellation.tornDown]);
   try {
-    return await unpackTree(wish, self);
+    return await unpackTree(wish, self, signal);
   } catch (error) {
-    if (!self.stop.signal.aborted) throw error;
+    if (!signal.aborted) throw error;
     return { commit: "", ref: "" };
   }
 }
 
-async function unpackTree(wish: Wish, { running, log, stop }: RunningAction): Promise<Checkout> {
+async function unpackTree(
+  wish: Wish,
+  { running, log }: RunningAction,
+  signal: AbortSignal,
+): Promise<Checkout> {
   const { workingTree, place } = running;
   if (workingTree === undefined || place.unpack === undefined) throw cannotUnpack();
-  const { signal } = stop;
   const { fetchDepth, fetchTags, ref, folders } = wish;
   const tree = await workingTree.pack({
     fetchDepth,
