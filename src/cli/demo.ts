@@ -6,6 +6,13 @@ import { BerthError } from "../../runner/errors.ts";
 import { contentHash, type ImageContext } from "../../runner/image/job-image.ts";
 import { packageFolder } from "../../runner/image/package-folder.ts";
 import { type Machine, prepareEngine, prepareImages } from "../hosts/prepare-machine.ts";
+import {
+  containerExamples,
+  type DemoImages,
+  type Example,
+  type LeftOut,
+  localExamples,
+} from "./demo-examples.ts";
 import { INTERRUPTED, type Interrupts } from "./interrupts.ts";
 import { type RunIo, run } from "./run.ts";
 import type { RunFlags } from "./run-options.ts";
@@ -17,15 +24,7 @@ const WORKFLOWS = ".github/workflows";
 type Backend = RunFlags["backend"];
 type DemoFlags = { readonly backend?: Backend; readonly docker?: string };
 type DemoOptions = { readonly io: RunIo; readonly interrupts: Interrupts };
-type Ready = Machine & { readonly base: string; readonly images: DemoImages };
-type DemoImages = { readonly busybox: ImageContext; readonly python: ImageContext };
-
-/** One workflow of `examples/workflows`, and what of it can be run. */
-type Example = {
-  readonly file: string;
-  readonly title: string;
-  readonly flags?: Partial<RunFlags>;
-};
+type Ready = Machine & { readonly images: DemoImages };
 
 /** `berth demo`: makes this machine ready and runs the example workflows; nothing to sign up for. */
 export function demoCommand(interrupts: Interrupts): Command {
@@ -55,7 +54,9 @@ export async function demo(flags: DemoFlags, options: DemoOptions): Promise<numb
   try {
     const output = join(folder, "output");
     await mkdir(output);
-    const examples = ready ? containerExamples(ready, output) : [LOCAL_EXAMPLE];
+    const { examples, leftOut } = ready
+      ? containerExamples(ready.images, { output, isEngineHere: isEngineHere(ready) })
+      : localExamples();
     const codes = await runExamples(examples, {
       ...options,
       io: { ...options.io, cwd: await makeRepository(folder) },
@@ -63,7 +64,7 @@ export async function demo(flags: DemoFlags, options: DemoOptions): Promise<numb
     });
     if (options.interrupts.first.aborted) return INTERRUPTED;
     const seconds = ((performance.now() - begin) / 1000).toFixed(1);
-    options.io.stdout.write(summary(examples, codes, seconds));
+    options.io.stdout.write(summary({ examples, codes, leftOut, seconds }));
     return codes.find((code) => code !== 0) ?? 0;
   } finally {
     await rm(folder, { recursive: true, force: true });
@@ -73,9 +74,18 @@ export async function demo(flags: DemoFlags, options: DemoOptions): Promise<numb
 /** The examples as a repository of their own, whatever folder the demo was started in. */
 async function makeRepository(parent: string): Promise<string> {
   const repository = join(parent, "harbour");
-  const workflows = join(packageFolder(), "examples/workflows");
-  await cp(workflows, join(repository, WORKFLOWS), { recursive: true });
+  const examples = join(packageFolder(), "examples");
+  await cp(join(examples, "workflows"), join(repository, WORKFLOWS), { recursive: true });
+  // What the workflows name by its path is where it is in this package.
+  for (const name of ["actions", "data"]) {
+    await cp(join(examples, name), join(repository, "examples", name), { recursive: true });
+  }
   return repository;
+}
+
+/** An engine elsewhere does not have this machine's folders. */
+function isEngineHere({ engine }: Ready): boolean {
+  return engine.endpoint.startsWith("unix://");
 }
 
 /** `undefined`: no engine can be had, and nobody insisted on one. */
@@ -84,7 +94,7 @@ async function getReady(
   { io, interrupts }: DemoOptions,
 ): Promise<Ready | undefined> {
   if (flags.backend === "local") return undefined;
-  const images = { busybox: await demoImage("busybox"), python: await demoImage("python") };
+  const [busybox, python] = [await demoImage("busybox"), await demoImage("python")];
   using progress = showSetup(io.stderr);
   const prepare = {
     connect: thisMachine(flags),
@@ -94,7 +104,8 @@ async function getReady(
   try {
     const engine = await prepareEngine(prepare);
     io.stdout.write(`Engine: Docker ${engine.version} at ${engine.endpoint}\n`);
-    const machine = await prepareImages(engine, [images.busybox, images.python], prepare);
+    const machine = await prepareImages(engine, [busybox, python], prepare);
+    const images = { debian: machine.base, busybox: busybox.tag, python: python.tag };
     return { ...machine, images };
   } catch (error) {
     const isSetup =
@@ -112,41 +123,6 @@ async function demoImage(name: string): Promise<ImageContext> {
   return { tag: `berth-demo-${name}:${contentHash(files)}`, files };
 }
 
-/** The jobs of `main.yml` that need no container of their own. */
-const LOCAL_EXAMPLE: Example = {
-  file: "main.yml",
-  title: "Jobs that hand values on",
-  flags: { job: ["report"] },
-};
-
-function containerExamples({ engine, base, images }: Ready, output: string): Example[] {
-  const vars = [
-    `DEBIAN_IMAGE=${base}`,
-    `BUSYBOX_IMAGE=${images.busybox.tag}`,
-    `PYTHON_IMAGE=${images.python.tag}`,
-  ];
-  const folders = [
-    `INPUT_FOLDER=${join(packageFolder(), "examples/data")}`,
-    `OUTPUT_FOLDER=${output}`,
-  ];
-  const pipeline: Example = {
-    file: "data-pipeline.yml",
-    title: "A matrix over datasets, two at a time, with folders of this machine",
-    flags: { var: [...vars, ...folders] },
-  };
-  // An engine elsewhere does not have this machine's folders.
-  const isHere = engine.endpoint.startsWith("unix://");
-  return [
-    {
-      file: "main.yml",
-      title: "Jobs that hand values on, one in a container of its own",
-      flags: { var: vars },
-    },
-    ...(isHere ? [pipeline] : []),
-    { file: "multi-platform.yml", title: "One test on three systems", flags: { var: vars } },
-  ];
-}
-
 async function runExamples(
   examples: readonly Example[],
   { io, interrupts, flags }: DemoOptions & { flags: DemoFlags & { backend: Backend } },
@@ -161,11 +137,24 @@ async function runExamples(
   return codes;
 }
 
-function summary(examples: readonly Example[], codes: readonly number[], seconds: string): string {
-  const lines = examples.map(({ file, title }, index) => {
-    const mark = codes[index] === 0 ? "✓" : "✗";
-    return `${mark} ${file.padEnd(20)} ${title}`;
-  });
+type Told = {
+  readonly examples: readonly Example[];
+  readonly codes: readonly number[];
+  readonly leftOut: readonly LeftOut[];
+  readonly seconds: string;
+};
+
+function summary({ examples, codes, leftOut, seconds }: Told): string {
+  const ran = examples.map(({ file, title }, index) =>
+    summaryLine(codes[index] === 0 ? "✓" : "✗", file, title),
+  );
+  const left = leftOut.map(({ file, title, why }) =>
+    summaryLine("-", file, `${title} (left out: ${why})`),
+  );
   const verdict = codes.every((code) => code === 0) ? "success" : "failure";
-  return `\n── Demo: ${verdict} after ${seconds} s\n${lines.join("\n")}\n`;
+  return `\n── Demo: ${verdict} after ${seconds} s\n${[...ran, ...left].join("\n")}\n`;
+}
+
+function summaryLine(mark: string, file: string, title: string): string {
+  return `${mark} ${file.padEnd(20)} ${title}`;
 }
