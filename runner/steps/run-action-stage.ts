@@ -10,7 +10,7 @@ import { hasPreStage } from "./pre-stage.ts";
 import { runComposite } from "./run-composite.ts";
 import { runDockerStage } from "./run-docker-stage.ts";
 import { runJavaScript } from "./run-javascript.ts";
-import type { BegunStage } from "./run-stage.ts";
+import type { BegunStage, StageEnd } from "./run-stage.ts";
 import type { RunningAction, RunningStep } from "./running-step.ts";
 import { type ActionInstance, ownRepository, type Stage, type StepScope } from "./step-scope.ts";
 
@@ -20,7 +20,7 @@ export async function runActionStage(
   stage: Stage,
   self: BegunStage & RunningStep,
   scope: StepScope,
-): Promise<boolean | "cancelled"> {
+): Promise<StageEnd> {
   const { running, log } = self;
   const reference = referenceOf(step.uses, running);
   if (stage === "main" && reference.kind === "repository") {
@@ -50,7 +50,7 @@ function dispatch(
   stage: Stage,
   self: BegunStage & RunningAction,
   { scope, instance }: { scope: StepScope; instance: ActionInstance },
-): Promise<boolean | "cancelled"> {
+): Promise<StageEnd> {
   const { runs } = action.manifest;
   switch (runs.using) {
     case "node":

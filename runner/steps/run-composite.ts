@@ -19,8 +19,8 @@ export async function runComposite(
   action: LoadedAction,
   { runs, stage }: { readonly runs: CompositeRuns; readonly stage: Stage },
   { self, scope, instance }: CompositeStep,
-): Promise<boolean | "cancelled"> {
-  let status: "success" | "failure" | "cancelled" = "success";
+): Promise<CompositeEnd> {
+  let status: CompositeEnd = "success";
   const inner = compositeScope(scope, self, {
     instance,
     action,
@@ -31,7 +31,8 @@ export async function runComposite(
   for (const { step, condition } of plannedSteps(runs.steps, stage, inner)) {
     await self.stop.decided();
     // All that follows would be stopped as it starts.
-    if (self.stop.reason !== undefined) break;
+    if (self.stop.reason === "timeout") break;
+    if (self.stop.reason === "cancelled") status = "cancelled";
     const github = { ...inner.github, action_status: status };
     const result = await runInner(step, condition, { stage, self, scope: { ...inner, github } });
     if (stage === "main") inner.records.end(step.id, result);
@@ -40,8 +41,11 @@ export async function runComposite(
   }
 
   if (stage === "main") await setOutputs(runs.outputs, self, inner);
-  return status === "cancelled" ? "cancelled" : status === "success";
+  return status;
 }
+
+/** What a composite action's steps have come to. */
+export type CompositeEnd = "success" | "failure" | "cancelled";
 
 type PlannedStep = { readonly step: StepDescription; readonly condition: string };
 
@@ -91,10 +95,7 @@ async function setOutputs(
 }
 
 /** Of two results the worse; a skipped step changes nothing. */
-function worse<Status extends "success" | "failure" | "cancelled">(
-  status: Status,
-  conclusion: Conclusion,
-): Status | "failure" | "cancelled" {
+function worse(status: CompositeEnd, conclusion: Conclusion): CompositeEnd {
   if (status === "cancelled" || conclusion === "cancelled") return "cancelled";
   return conclusion === "failure" ? "failure" : status;
 }

@@ -24,7 +24,7 @@ export async function runScript(
   const directory = given || defaults.workingDirectory || workspace;
   const cwd = isAbsolute(directory) ? directory : `${workspace}/${directory}`;
   const named = toText(await evaluateTemplate(step.shell ?? null, scope));
-  const shell = scriptShell(named || running.defaults.shell, {
+  const shell = scriptShell(named || defaults.shell, {
     facts,
     inJobContainer: running.inJobContainer,
   });

@@ -13,6 +13,7 @@ import type { StepLog } from "../logs/step-log.ts";
 import { commandFiles } from "./command-files.ts";
 import { readEnv } from "./read-env.ts";
 import { runActionStage } from "./run-action-stage.ts";
+import type { CompositeEnd } from "./run-composite.ts";
 import { runScript } from "./run-script.ts";
 import type { RunningStep } from "./running-step.ts";
 import type { Stage, StepScope } from "./step-scope.ts";
@@ -35,6 +36,9 @@ export type StageResult = {
   /** The condition could not be evaluated: a composite action stops there. */
   readonly isBroken: boolean;
 };
+
+/** How a stage ended: whether it did well, or what a composite action makes of its steps, who knew of a cancellation. */
+export type StageEnd = boolean | CompositeEnd;
 
 /** Where a stage tells what happens, and within what it runs. */
 export type StageSurroundings = {
@@ -84,6 +88,7 @@ export async function runStage(
 ): Promise<StageResult> {
   const { step, stepScope, scope } = begun;
   const { log, summary, condition, outerStop } = surroundings;
+  const isOfJob = stepScope.within.length === 0;
   const fail = (error: unknown, isBroken: boolean): StageResult => {
     if (isEndOfJob(error)) throw error;
     log.annotate({ level: "error", message: messageOf(error) });
@@ -101,18 +106,21 @@ export async function runStage(
       step.at,
     );
 
-  if (begun.envProblem) return await forgive(fail(begun.envProblem.error, false));
+  // What keeps a step from beginning is not forgiven, as on GitHub (`StepsRunner.cs`), but for the `env` of a composite action's steps.
+  if (begun.envProblem) {
+    const failed = fail(begun.envProblem.error, false);
+    return isOfJob ? failed : await forgive(failed);
+  }
   let isWanted: boolean;
   try {
     isWanted = await holds(false);
   } catch (error) {
-    return await forgive(fail(error, true));
+    return fail(error, true);
   }
   if (!isWanted) return { outcome: "skipped", conclusion: "skipped", isBroken: false };
 
   try {
     const stop = new StepStop(outerStop);
-    const isOfJob = stepScope.within.length === 0;
     const minutes = isOfJob ? await readTimeout(step.timeoutMinutes, { scope, log }) : 0;
     const self = { ...begun, log, summary, stop };
     const outcome = await untilStopped({ ...surroundings, self, minutes, holds });
@@ -140,7 +148,7 @@ async function untilStopped(stage: {
   const timer = minutes > 0 ? setTimeout(() => stop.halt("timeout"), minutes * 60_000) : undefined;
   using _listening = running.cancellation.onCancel(() => stop.haltUnless(stage.holds(true)));
 
-  let end: boolean | "cancelled";
+  let end: StageEnd;
   try {
     end = await handle(self);
   } catch (error) {
@@ -151,7 +159,8 @@ async function untilStopped(stage: {
     clearTimeout(timer);
   }
   await stop.decided();
-  if (stop.reason === undefined) return end === "cancelled" ? end : end ? "success" : "failure";
+  if (typeof end === "string" && stop.reason !== "timeout") return end;
+  if (stop.reason === undefined) return end ? "success" : "failure";
 
   const isTimeout = stop.reason === "timeout";
   const message = isTimeout
@@ -161,7 +170,7 @@ async function untilStopped(stage: {
   return isTimeout ? "failure" : "cancelled";
 }
 
-async function handle(self: BegunStage & RunningStep): Promise<boolean | "cancelled"> {
+async function handle(self: BegunStage & RunningStep): Promise<StageEnd> {
   const { step, stage, stepScope } = self;
   if (step.kind === "uses") return await runActionStage(step, stage, self, stepScope);
   const github = { ...self.github, action_ref: "", action_repository: "" };

@@ -1,32 +1,41 @@
 export type StopReason = "cancelled" | "timeout";
 
-/** Whether, and why, a step has to stop. The stop of a composite action's step holds for all steps in it. */
+/**
+ * Whether, and why, a step has to stop. When the time of a composite action's step is over, that holds for all steps in it; of a
+ * cancellation each of them decides for itself, as on GitHub (`CompositeActionHandler.cs`).
+ */
 export class StepStop {
   /** Aborted once the step has to stop. */
   readonly signal: AbortSignal;
+  /** Aborted once its time, or that of a step around it, is over. */
+  readonly #timeIsUp: AbortSignal;
   readonly #outer: StepStop | undefined;
   readonly #controller = new AbortController();
+  readonly #timer = new AbortController();
   #own: StopReason | undefined;
   #deciding: Promise<void> = Promise.resolve();
 
   constructor(outer?: StepStop) {
     this.#outer = outer;
     const { signal } = this.#controller;
-    this.signal = outer ? AbortSignal.any([signal, outer.signal]) : signal;
+    this.signal = outer ? AbortSignal.any([signal, outer.#timeIsUp]) : signal;
+    const own = this.#timer.signal;
+    this.#timeIsUp = outer ? AbortSignal.any([own, outer.#timeIsUp]) : own;
   }
 
   get reason(): StopReason | undefined {
-    return this.#outer?.reason ?? this.#own;
+    return this.#outer?.reason === "timeout" ? "timeout" : this.#own;
   }
 
   /** Whether the reason is this step's own, and not that of one around it. */
   get isOwn(): boolean {
-    return this.#own !== undefined && this.#outer?.reason === undefined;
+    return this.#own !== undefined && this.#outer?.reason !== "timeout";
   }
 
   halt(reason: StopReason): void {
     this.#own ??= reason;
     this.#controller.abort();
+    if (this.#own === "timeout") this.#timer.abort();
   }
 
   /** The job was cancelled: the step stops unless it wants to go on, or cannot say. */
@@ -50,7 +59,7 @@ export class StepStop {
 
   restore([own, ...others]: readonly (StopReason | null)[]): void {
     this.#own = own ?? undefined;
-    if (this.#own) this.#controller.abort();
+    if (own) this.halt(own);
     if (others.length > 0) this.#outer?.restore(others);
   }
 }

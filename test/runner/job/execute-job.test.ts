@@ -294,6 +294,19 @@ const rows: Row[] = [
     { conclusion: "failure", log: [expect.anything(), expect.stringContaining("nowhere.json")] },
   ],
   [
+    "continue-on-error does not forgive what keeps a step from beginning",
+    [
+      { if: "fromJSON('{')", run: "echo never", continueOnError: true },
+      {
+        if: "always()",
+        run: "echo on",
+        env: mapping({ A: ex("fromJSON('{')") }),
+        continueOnError: true,
+      },
+    ],
+    { conclusion: "failure", steps: ["failure/failure", "failure/failure"] },
+  ],
+  [
     "timeout-minutes that is no number is logged and ignored",
     [{ run: "echo on", timeoutMinutes: ex("'x'") }],
     { conclusion: "success", log: [expect.stringContaining("##[error]"), "on"] },

@@ -12,12 +12,18 @@ import type { Checkpoint, Journal, Shell } from "../../../runner/shell/shell.ts"
 
 export const never = new AbortController().signal;
 
-/** Runs a job whose first process dies after so many events; what it told after its last checkpoint is forgotten. */
+/**
+ * Runs a job whose first process dies after so many events; what it told after its last checkpoint is forgotten.
+ *
+ * @param cancelAt The line at which its user cancels it in the first life.
+ */
 export async function runInTwoLives(
   description: JobDescription,
   dieAfter: number,
   deps: Partial<ExecuteJobDeps> = {},
+  cancelAt?: string,
 ) {
+  const cancel = new AbortController();
   await using home = await aHome();
   const told: JobEvent[] = [];
   const checkpoints: Checkpoint[] = [];
@@ -47,13 +53,14 @@ export async function runInTwoLives(
     report(event) {
       if (isDead) return;
       told.push(event);
+      if (event.type === "log" && event.line === cancelAt) cancel.abort();
       if (told.length >= dieAfter) {
         isDead = true;
         died.resolve();
       }
     },
   };
-  const first = executeJob(description, firstLife, never).catch(() => undefined);
+  const first = executeJob(description, firstLife, cancel.signal).catch(() => undefined);
   await died.promise;
   await shellOfFirst?.[Symbol.asyncDispose]();
   await first;

@@ -72,6 +72,43 @@ it.each([0.15, 0.25, 0.35, 0.45, 0.55, 0.65, 0.75, 0.85, 0.95])(
   },
 );
 
+it.each([2, 4, 6, 8, 10])(
+  "remembers that a composite action was cancelled, with %d events to go",
+  async (left) => {
+    const files = {
+      "tool/action.yml": `
+runs:
+  using: composite
+  steps:
+    - { run: 'echo begun; exec sleep 30', shell: bash }
+    - { run: echo never, shell: sh }
+    - { run: 'echo tidies; echo all', shell: sh, if: always() }`,
+    };
+    const cancelled = aJob([
+      writeFiles(files),
+      uses("./tool"),
+      { if: "always()", run: "echo one; echo two" },
+      { run: "echo never" },
+    ]);
+    const cancel = new AbortController();
+    const whole = await run(cancelled, {
+      signal: cancel.signal,
+      report: (event) => void (event.type === "log" && event.line === "begun" && cancel.abort()),
+    });
+
+    const { events, result } = await runInTwoLives(
+      cancelled,
+      whole.events.length - left,
+      {},
+      "begun",
+    );
+
+    expect(result.conclusion).toBe("cancelled");
+    expect(events.map(stable)).toEqual(whole.events.map(stable));
+    expect(whole.log).toContain("tidies");
+  },
+);
+
 it("remembers that a composite action ran out of time, and leaves out the same steps", async () => {
   const files = {
     "tool/action.yml": `

@@ -63,6 +63,18 @@ runs:
     - { run: echo never, shell: sh, if: "fromJSON('{')" }
     - { run: echo never either, shell: sh, if: always() }`,
   },
+  "octo/no-shell": {
+    "action.yml":
+      "runs: { using: composite, steps: [{ run: 'echo \"$0\"', shell: '${{ inputs.shell }}' }] }",
+  },
+  "octo/forgiven": {
+    "action.yml": `
+runs:
+  using: composite
+  steps:
+    - { run: echo never, shell: sh, if: "fromJSON('{')", continue-on-error: true }
+    - { run: echo never either, shell: sh }`,
+  },
   "octo/env": {
     "action.yml": `
 runs:
@@ -145,6 +157,13 @@ describe("a composite action", () => {
     expect(result.conclusion).toBe("failure");
   });
 
+  it("fails there though its step would continue on an error", async () => {
+    const { log, steps } = await runWith([uses("octo/forgiven@v1")]);
+
+    expect(log).toEqual([expect.stringMatching(/^##\[error\]/)]);
+    expect(steps).toEqual(["failure/failure"]);
+  });
+
   it("keeps what its step's env says over what its steps set for all", async () => {
     const { log } = await runWith([
       { run: "mkdir sub" },
@@ -162,6 +181,14 @@ describe("a composite action", () => {
 
     expect(log).toContain("after failure");
     expect(result.conclusion).toBe("failure");
+  });
+
+  it("has the runner's shell where its own turns out to be empty", async () => {
+    const { result } = await runWith([uses("octo/no-shell@v1")], {
+      defaults: { shell: "nothing {0}" },
+    });
+
+    expect(result.conclusion).toBe("success");
   });
 
   it("may not be in more than nine others", async () => {
@@ -235,7 +262,17 @@ runs:
   steps:
     - { run: 'echo begun; exec sleep 30', shell: bash }
     - { run: echo never, shell: sh }
-    - { run: echo never either, shell: sh, if: always() }`,
+    - { run: echo never either, shell: sh, if: failure() }
+    - { run: 'echo tidies \${{ github.action_status }}', shell: sh, if: always() }
+    - { uses: ./inner, if: cancelled() }`,
+    "inner/action.yml":
+      "runs: { using: composite, steps: [{ run: echo as any action, shell: sh }] }",
+    "goes-on/action.yml": `
+outputs: { said: { value: "\${{ steps.on.outputs.said }}" } }
+runs:
+  using: composite
+  steps:
+    - { id: on, run: 'echo begun; sleep 0.2; echo said=much >> "$GITHUB_OUTPUT"', shell: bash, if: always() }`,
   };
 
   async function cancelAt(line: string, steps: readonly StepFixture[]) {
@@ -249,15 +286,30 @@ runs:
     });
   }
 
-  it("stops the step that runs and all that follow", async () => {
+  it("stops the step that runs; of the others those run that want to", async () => {
     const { log, steps, result } = await cancelAt("begun", [
       writeFiles(files),
       uses("./tool"),
       { if: "always()", run: "echo clean-up" },
     ]);
 
-    expect(log).toEqual(["begun", "##[error]The operation was canceled.", "clean-up"]);
+    expect(log).toEqual([
+      ...["begun", "##[error]The operation was canceled.", "tidies cancelled", "as any action"],
+      "clean-up",
+    ]);
     expect(steps).toEqual(["success/success", "cancelled/cancelled", "success/success"]);
+    expect(result.conclusion).toBe("cancelled");
+  });
+
+  it("lets it be a success when its step went on to the end", async () => {
+    const { log, steps, result } = await cancelAt("begun", [
+      writeFiles(files),
+      uses("./goes-on", { id: "it" }),
+      { if: "always()", run: ex("format('echo {0}', steps.it.outputs.said)") },
+    ]);
+
+    expect(log).toEqual(["begun", "much"]);
+    expect(steps).toEqual(["success/success", "success/success", "success/success"]);
     expect(result.conclusion).toBe("cancelled");
   });
 
