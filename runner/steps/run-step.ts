@@ -7,6 +7,7 @@ import type { Stage, StepScope } from "./step-scope.ts";
 export async function runStep(step: StepDescription, scope: StepScope): Promise<void> {
   const begun = await beginStage(step, "main", scope);
   const stepName = await displayName(step, begun.scope);
+  if (step.kind === "uses") scope.instances.of(step).name ??= stepName;
   const result = await report(begun, { stepName, condition: step.if });
   scope.records.end(step.id, result);
 }
@@ -19,8 +20,9 @@ export async function runSideStage(
   scope: StepScope,
 ): Promise<void> {
   const begun = await beginStage(step, stage, scope);
-  const name = await displayName(step, begun.scope);
-  const stepName = `${stage === "pre" ? "Pre" : "Post"} ${name}`;
+  const instance = scope.instances.of(step);
+  instance.name ??= await displayName(step, begun.scope);
+  const stepName = `${stage === "pre" ? "Pre" : "Post"} ${instance.name}`;
   await report(begun, { stepName, condition });
 }
 

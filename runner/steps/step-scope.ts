@@ -35,6 +35,8 @@ export type ActionInstance = {
   readonly step: UsesStep;
   readonly state: Map<string, string>;
   loaded: LoadedAction | undefined;
+  /** What the first of its stages was called, without `Pre`: its post is called so too. */
+  name: string | undefined;
   /** Whether its post stage has to run. */
   hasPost: boolean;
   /** Of a composite action: what its steps left. */
@@ -54,6 +56,7 @@ export class ActionInstances {
       step,
       state: new Map(),
       loaded: undefined,
+      name: undefined,
       hasPost: false,
       records: new StepRecords(),
       inner: new ActionInstances(),

@@ -118,6 +118,24 @@ describe("the stages of an action", () => {
     expect(printed(ran)).toContain("name later post main=name ,my-main=old");
   });
 
+  it("are called as the first of them was, whatever its name would yield later", async () => {
+    const name = ex("format('Post {0}', env.V)");
+    const ran = await runWith([
+      uses("octo/all@v1", { name, env: mapping({ V: ex("env.V || 'early'") }) }),
+      { name: "Change", run: 'echo V=late >> "$GITHUB_ENV"' },
+      uses("octo/post@v1", { name }),
+      { name: "Change again", run: 'echo V=later >> "$GITHUB_ENV"' },
+    ]);
+
+    expect(stepsOf(ran).filter((line) => !line.startsWith("Change"))).toEqual([
+      "Pre Post early: success",
+      "Post early: success",
+      "Post late: success",
+      "Post Post late: success",
+      "Post Post early: success",
+    ]);
+  });
+
   it("have conditions of their own", async () => {
     const fine = await runWith([uses("octo/conditions@v1")]);
     const failing = await runWith([uses("octo/conditions@v1"), { run: "exit 1" }]);
