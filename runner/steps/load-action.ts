@@ -7,6 +7,7 @@ import { localManifestMissing, MANIFEST_NAMES, toManifest } from "../actions/fin
 import { parseActionReference, printReference } from "../actions/parse-reference.ts";
 import type { PreparedAction } from "../actions/read-repository-action.ts";
 import { type RunningJob, runCommand } from "../job/running-job.ts";
+import { MAX_FILE_BYTES } from "../workflow/read-tokens.ts";
 import type { RunningStep } from "./running-step.ts";
 import { ownRepository } from "./step-scope.ts";
 
@@ -22,7 +23,8 @@ export type LoadedAction = {
   readonly prepared?: PreparedAction;
 };
 
-const LIMIT_BYTES = 1 << 20;
+/** Of a manifest; one that is larger comes with one byte more, and is refused for that. */
+const LIMIT_BYTES = MAX_FILE_BYTES;
 
 /** What `uses` names in the steps of this job; `$/path` is of the job's own repository. */
 export function referenceOf(uses: string, running: RunningJob): ActionReference {
@@ -113,7 +115,7 @@ const COPY_FIRST = `copy=$1 folder=$2
 shift 2
 for name; do
   if [ -f "$folder/$name" ]; then
-    { echo "$name"; head -c ${LIMIT_BYTES} "$folder/$name"; } > "$copy"
+    { echo "$name"; head -c ${LIMIT_BYTES + 1} "$folder/$name"; } > "$copy"
     exit
   fi
 done 2>/dev/null`;

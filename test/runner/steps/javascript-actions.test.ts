@@ -244,6 +244,17 @@ describe("an action of the workspace", () => {
     expect(annotations).toEqual([expect.stringContaining("tool/action.yml:2:")]);
   });
 
+  it("that is larger than 1 MiB is refused, not cut", async () => {
+    const large = `yes "# a line" | head -c 1050000 >> tool/action.yml`;
+    const { annotations } = await runWith([
+      writeFiles(files),
+      { run: large },
+      uses("./tool", { id: "it" }),
+    ]);
+
+    expect(annotations).toEqual([expect.stringContaining("The file is larger than 1 MiB")]);
+  });
+
   it("that lacks its program says so", async () => {
     const lacking = { "tool/action.yml": files["tool/action.yml"] };
     const { annotations } = await runWith([writeFiles(lacking), uses("./tool")]);
