@@ -75,7 +75,7 @@ function readSpec(
   container: { readonly [key: string]: Json },
   name: string,
 ): ContainerSpec | undefined {
-  const image = readText(container.image, `${name}.image`);
+  const image = readText(container.image, `${name}.image`).replace(/^docker:\/\//, "");
   if (image === "") return undefined;
 
   const credentials = readCredentials(container.credentials ?? null, `${name}.credentials`);

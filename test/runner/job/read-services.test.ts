@@ -49,10 +49,19 @@ it("evaluates every key of a service, in the order of the file", async () => {
   expect(notes).toEqual([]);
 });
 
+it("takes an image with docker:// before it as GitHub does", async () => {
+  const { found } = await read(
+    mapping({ a: "docker://redis:7", b: mapping({ image: "docker://db" }) }),
+  );
+
+  expect(found.map(({ image }) => image)).toEqual(["redis:7", "db"]);
+});
+
 it.each([
   ["an empty image", mapping({ image: ex("secrets.NONE") })],
   ["nothing at all", null],
   ["an empty text", ""],
+  ["docker:// alone", "docker://"],
 ])("leaves out a service with %s, and says so", async (_what, service) => {
   const { found, notes } = await read(mapping({ db: service }));
 
