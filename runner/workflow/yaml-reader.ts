@@ -44,7 +44,8 @@ const MAX_EVENTS = 1_000_000;
 export function readYaml(text: string, fileId: number, problems: Problems): YamlReader | undefined {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, uniqueKeys: false, version: "1.2" });
-  for (const error of document.errors) {
+  // The first: what follows it is often of its making, and GitHub's reader stops there too.
+  for (const error of document.errors.slice(0, 1)) {
     const [start] = error.linePos ?? [];
     problems.add(firstLine(error.message), start && { line: start.line, column: start.col });
   }

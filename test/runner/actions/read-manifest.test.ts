@@ -459,6 +459,11 @@ describe("an action.yml that is wrong", () => {
       `x: &x { a: b }\ny: { <<: *x }\n${NODE}`,
       ["2:6 Merge keys ('<<') are not supported"],
     ],
+    [
+      "a syntax error, without what follows from it",
+      `x: { name: Y-\${{ a }}, b: c }\n${NODE}`,
+      ["1:14 Unexpected flow-map-start at node end"],
+    ],
     ["an unknown alias", `x: *nope\n${NODE}`, ["1:4 Unknown alias 'nope'"]],
     ["an alias of itself", `x: &x [*x]\n${NODE}`, ["1:8 "]],
     [
