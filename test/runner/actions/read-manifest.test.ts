@@ -462,7 +462,7 @@ describe("an action.yml that is wrong", () => {
     [
       "a syntax error, without what follows from it",
       `x: { name: Y-\${{ a }}, b: c }\n${NODE}`,
-      ["1:14 Unexpected flow-map-start at node end"],
+      ["1:15 Unexpected flow-map-start at node end"],
     ],
     ["an unknown alias", `x: *nope\n${NODE}`, ["1:4 Unknown alias 'nope'"]],
     ["an alias of itself", `x: &x [*x]\n${NODE}`, ["1:8 "]],
