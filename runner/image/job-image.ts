@@ -12,7 +12,14 @@ export type ImageContext = {
   readonly files: ReadonlyMap<string, string>;
 };
 
-/** The image of a job without `container:`, named for its content: `berth-job:<hash>`. */
+/** All of them in one file for Node, which does not read those of the system. Not named `*.crt`, or the system would add it once more. */
+const FOR_NODE = "certificates/for-node.pem";
+const NODE_TRUSTS = "\nENV NODE_EXTRA_CA_CERTS=/usr/local/share/ca-certificates/for-node.pem\n";
+
+/**
+ * The image of a job without `container:`, named for its content: `berth-job:<hash>`. Where the machine trusts certificates of its own,
+ * what runs in the image trusts them as well, Node and npm included.
+ */
 export async function describeJobImage(
   machineCertificates: string = MACHINE_CERTIFICATES,
 ): Promise<ImageContext> {
@@ -22,9 +29,11 @@ export async function describeJobImage(
     ["certificates/README.md", await readFile(join(folder, "certificates/README.md"), "utf8")],
   ]);
   for (const name of await certificatesIn(machineCertificates)) {
-    const path = join(machineCertificates, name);
-    files.set(`certificates/${name}`, await readFile(path, "utf8"));
+    const certificate = await readFile(join(machineCertificates, name), "utf8");
+    files.set(`certificates/${name}`, certificate);
+    files.set(FOR_NODE, `${files.get(FOR_NODE) ?? ""}${certificate.trimEnd()}\n`);
   }
+  if (files.has(FOR_NODE)) files.set("Dockerfile", `${files.get("Dockerfile")}${NODE_TRUSTS}`);
   return { tag: `berth-job:${contentHash(files)}`, files };
 }
 

@@ -8,7 +8,7 @@ const ALLOW_20 = "ACTIONS_ALLOW_USE_UNSECURE_NODE_VERSION";
 
 /**
  * The Node program for an action: `/__e/node20` or `/__e/node24` in a container, the machine's own where there is none. An image
- * with musl cannot run those of `/__e`; its own is taken, if it has one.
+ * with musl, or without any C library, cannot run those of `/__e`; its own is taken, if it has one.
  *
  * @throws {BerthError} `IMAGE_UNUSABLE` when the image has no Node that runs in it.
  */
@@ -17,16 +17,21 @@ export function chooseNode(wanted: NodeVersion, self: RunningStep): string {
   const { facts } = place.shell;
   const isInContainer = place.containerId !== undefined;
   if (!isInContainer) return facts.programs.node ?? process.execPath;
-  if (facts.libc !== "musl") return `/__e/${raise(wanted, self)}/bin/node`;
+  if (facts.libc === "glibc") return `/__e/${raise(wanted, self)}/bin/node`;
 
   const own = facts.programs.node;
   if (own !== undefined) return own;
   throw new BerthError("IMAGE_UNUSABLE", {
-    message: `The image ${place.image} is made with musl, for which Berth brings no Node, and has none of its own: a JavaScript action cannot run in it.`,
+    message: `The image ${place.image} ${LACKS[facts.libc]}, and has none of its own: a JavaScript action cannot run in it.`,
     remedy:
       "Install Node in the image (Alpine: apk add nodejs), or take an image made with glibc, such as a Debian one.",
   });
 }
+
+const LACKS = {
+  musl: "is made with musl, for which Berth brings no Node",
+  unknown: "has no glibc, which the Node that Berth brings needs",
+} as const;
 
 /** Node 20 is over: its actions run on 24 unless the author allows the old one, as on GitHub (`NodeUtil.cs`). */
 function raise(wanted: NodeVersion, { env, log }: RunningStep): NodeVersion {

@@ -43,6 +43,25 @@ describe("the job image", () => {
     await rm(folder, { recursive: true });
   });
 
+  it("has Node trust it, too, which does not read the system's certificates", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "berth-test-"));
+    await writeFile(join(folder, "a.crt"), "first, without a line end");
+    await writeFile(join(folder, "b.crt"), "second\n");
+
+    const image = await describeJobImage(folder);
+    const plain = await describeJobImage(join(folder, "missing"));
+
+    expect(image.files.get("certificates/for-node.pem")).toBe(
+      "first, without a line end\nsecond\n",
+    );
+    expect(image.files.get("Dockerfile")).toMatch(
+      /^ENV NODE_EXTRA_CA_CERTS=\/usr\/local\/share\/ca-certificates\/for-node\.pem$/m,
+    );
+    expect([...plain.files.keys()]).toEqual(["Dockerfile", "certificates/README.md"]);
+    expect(plain.files.get("Dockerfile")).not.toContain("NODE_EXTRA_CA_CERTS");
+    await rm(folder, { recursive: true });
+  });
+
   it("is built over a base once, and then never again", async () => {
     const engine = anEngine();
     const image = await describeJobImage();

@@ -63,14 +63,20 @@ describe("the Node of a JavaScript action", () => {
     expect((await programFor("node20", { facts })).program).toBe("/usr/bin/node");
   });
 
-  it("is missing in an image with musl that has none, which is said with what to do", async () => {
-    const { program, annotations } = await programFor("node20", {
-      facts: { libc: "musl", programs: {} },
-    });
+  it.each([
+    ["musl", "is made with musl"],
+    ["unknown", "has no glibc"],
+  ] as const)(
+    "is missing in an image with %s that has none, which is said with what to do",
+    async (libc, why) => {
+      const { program, annotations } = await programFor("node20", {
+        facts: { libc, programs: {} },
+      });
 
-    expect(program).toBeUndefined();
-    expect(annotations).toEqual([
-      expect.stringMatching(/^error: The image alpine:3 is made with musl.*apk add nodejs/),
-    ]);
-  });
+      expect(program).toBeUndefined();
+      expect(annotations).toEqual([
+        expect.stringMatching(new RegExp(`^error: The image alpine:3 ${why}.*apk add nodejs`)),
+      ]);
+    },
+  );
 });
