@@ -29,8 +29,11 @@ async function download(name: string, folder: string): Promise<void> {
   try {
     await run("apt-get", ["download", name], { cwd: folder });
   } catch {
-    await run("apt-get", ["update"]);
-    await run("apt-get", ["download", name], { cwd: folder });
+    // The system's package lists are old or missing, and only root may renew them.
+    await mkdir(join(folder, "lists/partial"), { recursive: true });
+    const lists = ["-o", `Dir::State::lists=${folder}/lists`, "-o", `Dir::Cache=${folder}/cache`];
+    await run("apt-get", [...lists, "update"]);
+    await run("apt-get", [...lists, "download", name], { cwd: folder });
   }
 }
 
