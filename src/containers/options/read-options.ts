@@ -1,5 +1,6 @@
 import { BerthError } from "../../../runner/errors.ts";
 import type { ContainerOptions } from "./container-options.ts";
+import { nearestWord } from "./nearest-word.ts";
 import { emptyDraft, type OptionDraft, type OptionFiles } from "./option-draft.ts";
 import { optionError } from "./option-error.ts";
 import { OPTION_RULES, type OptionRule } from "./option-rules.ts";
@@ -128,27 +129,6 @@ function unknownOption(option: string, cluster = option): BerthError {
 }
 
 function nearestOption(option: string): string | undefined {
-  const name = option.replace(/^-+/, "").toLowerCase();
-  const scored = Object.keys(OPTION_RULES)
-    .filter((known) => OPTION_RULES[known]?.apply !== undefined)
-    .map((known) => ({ known, distance: editDistance(name, known) }))
-    .sort((a, b) => a.distance - b.distance);
-  const best = scored[0];
-  return best !== undefined && best.distance <= Math.max(1, Math.floor(name.length / 3))
-    ? best.known
-    : undefined;
-}
-
-/** Letters to insert, delete or change to get from one word to the other. */
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const change = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(change, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row[b.length] ?? 0;
+  const known = Object.keys(OPTION_RULES).filter((name) => OPTION_RULES[name]?.apply !== undefined);
+  return nearestWord(option.replace(/^-+/, ""), known);
 }
