@@ -13,6 +13,8 @@ export type CommandSettings = {
   readonly effects: CommandEffects;
   /** The workspace as steps see it, for the files of annotations. */
   readonly workspace: string;
+  /** Makes of a path that the process speaks of the one where the job has that file; as it is when left out. */
+  readonly pathInJob?: (path: string) => string;
   /** ACTIONS_ALLOW_UNSECURE_COMMANDS is `true`, ours or in the step's env context. */
   readonly allowUnsecureCommands: boolean;
   /** ACTIONS_ALLOW_UNSECURE_STOPCOMMAND_TOKENS, likewise. */
@@ -151,8 +153,12 @@ function addMask({ data }: Command, { log, effects, step }: Tools): void {
 }
 
 function annotateAs(level: AnnotationLevel): Handler["handle"] {
-  return ({ data, properties }, { log, workspace }) =>
+  return ({ data, properties: given }, { log, workspace, pathInJob }) => {
+    const file = given.get("file");
+    const properties =
+      file && pathInJob ? new Map([...given, ["file", pathInJob(file)] as const]) : given;
     log.annotate(createAnnotation(level, data, { properties, workspace, debug: log.debug }));
+  };
 }
 
 function switchEcho({ data }: Command, { log, setEcho }: Tools): void {

@@ -34,18 +34,32 @@ export function dockerEnvironment(
   return Object.fromEntries(translated);
 }
 
-/** Rewrites a value that is, or lies below, a path of the job which the container has elsewhere; the most specific path counts. */
+/** Rewrites a value that is, or lies below, a path of the job which the container has elsewhere. */
 function pathTranslator(place: JobPlace): (value: string) => string {
+  return translator(mountedPaths(place));
+}
+
+/** Rewrites a path that a docker action's container speaks of as the job has it. */
+export function pathInJob(place: JobPlace): (path: string) => string {
+  return translator(mountedPaths(place).map(([path, inContainer]) => [inContainer, path]));
+}
+
+/** Where the container has what of the job. */
+function mountedPaths(place: JobPlace): (readonly [path: string, inContainer: string])[] {
   const { workspace, temp, home } = place.paths;
-  const places: (readonly [path: string, inContainer: string])[] = [
+  return [
     [`${temp}/_runner_file_commands`, "/github/file_commands"],
     [dirname(eventFile(place)), "/github/workflow"],
     [workspace, "/github/workspace"],
     [temp, "/github/runner_temp"],
     ...(home === undefined ? [] : [[home, "/github/home"] as const]),
   ];
-  const sorted = places.toSorted(([a], [b]) => b.length - a.length);
-  return (value) => {
+}
+
+/** The most specific path counts. */
+function translator(paths: readonly (readonly [from: string, to: string])[]) {
+  const sorted = paths.toSorted(([a], [b]) => b.length - a.length);
+  return (value: string): string => {
     const found = sorted.find(([path]) => value === path || value.startsWith(`${path}/`));
     return found === undefined ? value : found[1] + value.slice(found[0].length);
   };

@@ -42,8 +42,15 @@ type ProcessNotes = {
   readonly missing: readonly string[];
 };
 
-/** Makes the listener of one process; the calls come in the order in which they are listed. */
-export function listenToProcess(self: RunningStep): ProcessListener {
+/**
+ * Makes the listener of one process; the calls come in the order in which they are listed.
+ *
+ * @param pathInJob Makes of a path that the process speaks of the one where the job has that file.
+ */
+export function listenToProcess(
+  self: RunningStep,
+  pathInJob: (path: string) => string = (path) => path,
+): ProcessListener {
   const { running, log, env, stop } = self;
   const { place, masker, state } = running;
   const { workspace } = place.paths;
@@ -59,8 +66,11 @@ export function listenToProcess(self: RunningStep): ProcessListener {
     },
     addPath: (directory) => state.addPath(directory),
     addMask: (value) => masker.add(value),
-    addMatchers: (file, fail) => void requests.push({ add: file, fail }),
-    removeMatchers: (which, fail) => void requests.push({ remove: which, fail }),
+    addMatchers: (file, fail) => void requests.push({ add: pathInJob(file), fail }),
+    removeMatchers(which, fail) {
+      const remove = "file" in which ? { file: pathInJob(which.file) } : which;
+      requests.push({ remove, fail });
+    },
     fail() {
       hasFailed = true;
     },
@@ -70,12 +80,17 @@ export function listenToProcess(self: RunningStep): ProcessListener {
     log,
     effects,
     workspace,
+    pathInJob,
     allowUnsecureCommands: isTrue(env.ACTIONS_ALLOW_UNSECURE_COMMANDS),
     allowUnsecureStopTokens: isTrue(env.ACTIONS_ALLOW_UNSECURE_STOPCOMMAND_TOKENS),
   });
   const matcher = createLineMatcher({
     registry: running.matchers,
-    resolveFile: (file, fromPath) => resolveProblemFile(file, { fromPath, workspace }),
+    resolveFile: (file, fromPath) =>
+      resolveProblemFile(pathInJob(file), {
+        fromPath: fromPath && pathInJob(fromPath),
+        workspace,
+      }),
   });
   const output = createStepOutput({ log, masker, commands, matcher });
   // A script gets none of these services on GitHub either.

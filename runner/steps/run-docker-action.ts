@@ -7,7 +7,7 @@ import { type RunningJob, runCommand } from "../job/running-job.ts";
 import type { Siblings } from "../job/siblings.ts";
 import type { CommandResult } from "../shell/shell.ts";
 import { commandFiles } from "./command-files.ts";
-import { dockerEnvironment } from "./docker-environment.ts";
+import { dockerEnvironment, pathInJob } from "./docker-environment.ts";
 import { listenToProcess, type ProcessListener } from "./listen-to-process.ts";
 import type { RunningAction } from "./running-step.ts";
 
@@ -40,7 +40,7 @@ export async function runDockerAction(action: DockerAction, self: RunningAction)
   if (siblings === undefined) throw noEngine(action);
   const env = dockerEnvironment(action.env, self);
   log.write(commandLine(action));
-  const listener = listenToProcess(self);
+  const listener = listenToProcess(self, pathInJob(running.place));
 
   await makeCommandFiles(listener, running);
   const end = shell.replaying

@@ -131,6 +131,47 @@ it("gives a docker action its inputs, and its own variables where nobody set the
   ]);
 });
 
+it("knows the files that a docker action speaks of by their paths in its container", async () => {
+  const matcher = {
+    owner: "x",
+    pattern: [{ regexp: "^([^ :]+):([0-9]+): (.*)$", file: 1, line: 2, message: 3 }],
+  };
+  const lines = [
+    [
+      "::add-matcher::/github/workspace/m.json",
+      "::warning file=/github/workspace/src/a.c,line=1::w",
+    ],
+    ["/github/workspace/src/b.c:2: oh", "::remove-matcher::/github/runner_temp/m.json"],
+    ["src/c.c:3: fine"],
+  ];
+  const engine = fakeEngine({
+    async runContainer(_spec, { onOutput }) {
+      onOutput(Buffer.from(`${lines.shift()?.join("\n")}\n`));
+      return { exitCode: 0, oomKilled: false };
+    },
+  });
+
+  const { events, result } = await runWith(
+    [
+      {
+        run: `echo '${JSON.stringify({ problemMatcher: [matcher] })}' | tee m.json > "$RUNNER_TEMP/m.json"`,
+      },
+      uses("docker://alpine:3", { id: "a" }),
+      uses("docker://alpine:3", { id: "b" }),
+      uses("docker://alpine:3", { id: "c" }),
+    ],
+    { engine },
+  );
+
+  expect(result.conclusion).toBe("success");
+  expect(
+    events.flatMap((event) => (event.type === "annotation" ? [[event.file, event.message]] : [])),
+  ).toEqual([
+    ["src/a.c", "w"],
+    ["src/b.c", "oh"],
+  ]);
+});
+
 it("builds an action of the workspace when its step runs", async () => {
   const { names, asked } = await runWith([
     writeFiles({ "tool/Dockerfile": "FROM scratch" }),
