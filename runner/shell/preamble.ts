@@ -30,6 +30,9 @@ export function shellArgv(nonce: string): string[] {
   return ["-c", PREAMBLE, "berth", nonce];
 }
 
+/** So many files to collect can be made by one redirection each of one command: shells have the descriptors up to 9 for that. */
+const FILES_AT_ONCE = 5;
+
 /** Ends a typed line; never occurs within one, so a line that was cut off cannot pass for a whole one. */
 export const LINE_END = "\x1f";
 
@@ -54,6 +57,8 @@ export const LINE_END = "\x1f";
  */
 const PREAMBLE = `b_nonce=$1
 b_end='${LINE_END}'
+b_l='
+'
 b_locale=
 if [ "\${LC_ALL+x}" ]; then b_lc=$LC_ALL; b_locale='LC_ALL=$b_lc'; fi
 LC_ALL=C
@@ -227,20 +232,28 @@ b_control() {
   done
 }
 
-b_c() {
-  while [ $b_m -gt 0 ]; do
-    eval "b_p=\\$b_f$b_m"
-    b_m=$((b_m - 1))
-    [ -f "$b_p" ] && [ -s "$b_p" ] && printf '' >"$b_p"
-    case $b_p in *\\'*) rm -rf "$b_p" ;; *) b_old="$b_old '$b_p'" ;; esac
+b_a() {
+  b_m=$# b_i=0 b_none= b_open= b_some= b_all=
+  for b_p; do
+    b_i=$((b_i + 1))
+    eval "b_l$b_i=\\$b_p"
+    b_none="$b_none -o -e \\"\\$b_f$b_i\\"" b_some="$b_some -o -s \\"\\$b_f$b_i\\""
+    b_open="$b_open $((b_i + 4))>\\"\\$b_f$b_i\\"" b_all="$b_all \\"\\$b_f$b_i\\""
   done
-  while [ $# -gt 0 ]; do
-    b_m=$((b_m + 1))
-    eval "b_f$b_m=\\$1 b_l$b_m=\\$2"
-    shift 2
-  done
+  b_none="! [ \${b_none# -o} ]" b_some="[ \${b_some# -o} ]" b_open="printf ''$b_open"
+  [ $b_m != 0 ] || b_some=false
+  [ $b_m -gt 0 ] && [ $b_m -le ${FILES_AT_ONCE} ] || b_none=false
 }
-b_n() { eval "$b_cc"; }
+b_q() {
+  if eval "$b_some"; then
+    for b_p; do [ -f "$b_p" ] && [ -s "$b_p" ] && printf '' >"$b_p"; done
+  fi
+  case $* in
+  *\\'*) rm -rf "$@" ;;
+  *) for b_p; do b_old="$b_old '$b_p'"; done ;;
+  esac
+}
+b_n() { eval "b_q $b_all"; eval "$b_cc"; }
 b_t() { [ -z "$b_old" ] || eval "rm -rf $b_old"; b_old=; }
 b_folder() { [ -d "\${1%/*}/" ] || mkdir -p "\${1%/*}/"; }
 b_w() { b_folder "$1" && printf %s "$2" >"$1" && { [ -z "$3" ] || chmod "$3" "$1"; } || b_error=1; } 2>&1
@@ -294,7 +307,7 @@ b_r() {
   b_n=$1
   shift
   b_mend
-  [ "$b_error" ] || b_empty
+  [ "$b_error" ] || { eval "$b_none" && eval "$b_open"; } || b_empty
   b_why=ok b_code=0
   if [ "$b_error" ]; then
     b_why=no-write b_code=1
@@ -323,19 +336,22 @@ b_r() {
     esac
     printf '%s - %s %s\\n' $b_n $b_code $b_why >"$b_dir/state"
   fi
-  b_error=
-  b_i=0 b_count=0
-  while [ $b_i -lt $b_m ]; do
-    b_i=$((b_i + 1))
-    eval "b_p=\\$b_f$b_i"
-    [ -f "$b_p" ] && [ -s "$b_p" ] && b_count=$((b_count + 1))
-  done
-  [ $b_count = 0 ] || b_resend $b_n
+  b_error= b_count=0
+  if eval "$b_some"; then
+    b_i=0
+    while [ $b_i -lt $b_m ]; do
+      b_i=$((b_i + 1))
+      eval "b_p=\\$b_f$b_i"
+      [ -f "$b_p" ] && [ -s "$b_p" ] && b_count=$((b_count + 1))
+    done
+    [ $b_count = 0 ] || b_resend $b_n
+  fi
   b_say "end $b_n $b_code $b_why $b_count"
 }
 b_stepper() {
   trap : INT TERM HUP
-  b_m=0 b_old= b_x= b_o= b_k= b_cc= b_error=
+  b_old= b_x= b_o= b_k= b_cc= b_error=
+  b_a
   while IFS= read -r b_line; do eval "$b_line"; done
 }
 

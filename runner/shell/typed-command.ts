@@ -37,7 +37,7 @@ export function createTypist(facts: Pick<ShellFacts, "env">): Typist {
   );
   const slots = new Map<string, { slot: number; value: string; known: boolean }>();
   const leftBehind = new Set<string>();
-  const typed = { exports: "", odd: "", collect: "", collectCode: "", token: "" };
+  const typed = { exports: "", odd: "", collect: "[]", limits: "", names: "", token: "" };
   let collected: readonly string[] = [];
   const folders: string[] = [];
 
@@ -134,16 +134,20 @@ export function createTypist(facts: Pick<ShellFacts, "env">): Typist {
     const collect = command.collect ?? [];
     const written = command.write ?? [];
     const paths = new Set([...collect, ...written].map(({ path }) => path));
-    const collectCode = collect
-      .map(({ path, limitBytes }) => ` ${known(path)} ${limitBytes}`)
-      .join("");
+    const limits = collect.map(({ limitBytes }) => ` ${limitBytes}`).join("");
+    const names = collect.map(({ path }, index) => `b_f${index + 1}=${known(path)}`).join(" ");
     const collectKey = JSON.stringify(collect);
     if (typed.collect !== collectKey) {
       typed.collect = collectKey;
-      retype("collectCode", collectCode, (code) => `b_cc=${quote(`b_c${code}`)}`);
       for (const path of collected) leftBehind.add(path);
       collected = collect.map(({ path }) => path);
-      lines.push("b_n");
+      if (typed.limits === limits && typed.names === names) lines.push("b_n");
+      else {
+        lines.push('eval "b_q $b_all"');
+        retype("limits", limits, (code) => `b_a${code}`);
+        retype("names", names, (code) => `b_cc=${quote(code)}`);
+        lines.push('eval "$b_cc"');
+      }
     }
     if (leftBehind.size >= REMOVE_TOGETHER || leftBehind.intersection(paths).size > 0) {
       lines.push("b_t");
@@ -170,7 +174,8 @@ export function createTypist(facts: Pick<ShellFacts, "env">): Typist {
     forget() {
       for (const entry of slots.values()) entry.known = false;
       folders.length = 0;
-      typed.exports = typed.odd = typed.collect = typed.collectCode = typed.token = "?";
+      typed.exports = typed.odd = typed.collect = typed.token = "?";
+      typed.limits = typed.names = "?";
     },
   };
 }
@@ -263,8 +268,9 @@ function byName([a]: [string, unknown], [b]: [string, unknown]): number {
   return a < b ? -1 : 1;
 }
 
+/** Without a newline in it, so that it fits into one line. */
 function quote(text: string): string {
-  return `'${text.replaceAll("'", "'\\''")}'`;
+  return `'${text.replaceAll("'", "'\\''").replaceAll("\n", `'"$b_l"'`)}'`;
 }
 
 function latin1(text: string): string {
