@@ -4,7 +4,7 @@
  *
  *   npm run bench [-- --rounds 5] [--json FILE]
  *
- * Where a program `act` is on the PATH it runs the same workflows on the same image.
+ * Where a program `act` is on the PATH it runs the same workflows on the same image, which gets a Node on its PATH for that.
  */
 import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
@@ -15,8 +15,11 @@ import { openShell } from "../runner/shell/open-shell.ts";
 import { shellArgv } from "../runner/shell/preamble.ts";
 import { connectEngine } from "../src/containers/connect-engine.ts";
 import { openJobPlace } from "../src/containers/job-place.ts";
+import { type Machine, prepareImages } from "../src/hosts/prepare-machine.ts";
 import { stateFolder } from "../src/store/state-folder.ts";
+import { measureActions } from "./bench/action-figures.ts";
 import { bareAttach, bareJobMs, execMs, idleContainer } from "./bench/bare-engine.ts";
+import { createFigures, median } from "./bench/figures.ts";
 import { pipelineSeconds } from "./bench/log-pipeline.ts";
 import { logSeconds, makeRepository, runAct, runBerth, workflowOf } from "./bench/run-workflow.ts";
 
@@ -28,17 +31,11 @@ const { values: flags } = parseArgs({
 });
 const rounds = Number(flags.rounds);
 
-type Figure = { what: string; value: number; unit: string; budget?: string; holds?: boolean };
-const figures: Figure[] = [];
+const figures = createFigures();
+const { note } = figures;
 
-const engine = await connectEngine({
-  env: process.env,
-  home: homedir(),
-  uid: process.getuid?.() ?? 0,
-  stateDir: stateFolder(process.env, process.getuid?.()),
-});
+const { engine, jobImage: image, nodeVolume } = await getMachine();
 const { docker } = engine;
-const image = jobImage();
 const knownUsers = new Map<string, { uid: number; gid: number }>();
 const hasAct = isOnPath("act");
 
@@ -134,11 +131,29 @@ if (hasAct) {
   );
 }
 
-console.log(table());
+await measureActions({
+  docker,
+  image,
+  nodeVolume: nodeVolume.name,
+  rounds,
+  hasAct,
+  note,
+});
+
+console.log(figures.table());
 writeFileSync(
   flags.json,
-  `${JSON.stringify({ machine: `${cpus().length} CPUs`, engine: engine.version, rounds, figures }, null, 2)}\n`,
+  `${JSON.stringify({ machine: `${cpus().length} CPUs`, engine: engine.version, rounds, figures: figures.list }, null, 2)}\n`,
 );
+
+/** The engine with what a run needs, made where it is missing. */
+async function getMachine(): Promise<Machine> {
+  const uid = process.getuid?.() ?? 0;
+  const stateDir = stateFolder(process.env, uid);
+  const connect = { env: process.env, home: homedir(), uid, stateDir };
+  const { signal } = new AbortController();
+  return prepareImages(await connectEngine(connect), [], { connect, report: () => {}, signal });
+}
 
 async function perStep(file: string, times: number): Promise<number> {
   const loop = `n=0; while [ $n -lt ${times} ]; do n=$((n+1)); bash -e ${file}; done`;
@@ -147,36 +162,6 @@ async function perStep(file: string, times: number): Promise<number> {
 
 function perStepOf(steps: readonly { startMs: number; endMs: number }[]): number {
   return ((steps.at(-1)?.endMs ?? 0) - (steps[0]?.startMs ?? 0)) / steps.length;
-}
-
-async function median(times: number, measure: () => Promise<number>): Promise<number> {
-  await measure(); // the first one warms caches
-  const values: number[] = [];
-  for (let n = 0; n < times; n++) values.push(await measure());
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
-}
-
-function note(what: string, value: number, unit: string, limit?: number): void {
-  const budget = limit === undefined ? undefined : `≤ ${limit.toFixed(limit < 1 ? 3 : 1)} ${unit}`;
-  figures.push({
-    what,
-    value,
-    unit,
-    ...(budget && limit !== undefined && { budget, holds: value <= limit }),
-  });
-  console.error(`${what}: ${value.toFixed(2)} ${unit}`);
-}
-
-function table(): string {
-  const rows = figures.map(({ what, value, unit, budget, holds }) => {
-    const verdict = holds === undefined ? "" : holds ? "holds" : "MISSED";
-    return `| ${what} | ${value.toFixed(2)} ${unit} | ${budget ?? ""} | ${verdict} |`;
-  });
-  return ["| what | median | budget | |", "|---|---|---|---|", ...rows].join("\n");
-}
-
-function jobImage(): string {
-  return execFileSync(process.execPath, ["dist/berth.js", "image", "build"]).toString().trim();
 }
 
 /** Container, network, volumes and shell of a job, up to its first answer; the removal is not counted. */

@@ -5,12 +5,17 @@ import { buffer } from "node:stream/consumers";
 import type Docker from "dockerode";
 
 /** A container that idles, for measuring what the engine costs without Berth. Disposing of it removes it. */
-export async function idleContainer(docker: Docker, image: string) {
+export async function idleContainer(
+  docker: Docker,
+  image: string,
+  { nodeVolume, user }: { nodeVolume?: string; user?: string } = {},
+) {
   const container = await docker.createContainer({
     Image: image,
+    ...(user && { User: user }),
     Entrypoint: ["/bin/sh", "-c"],
     Cmd: ["trap 'exit 0' TERM; while :; do sleep 3600 & wait; done"],
-    HostConfig: { Init: true },
+    HostConfig: { Init: true, ...(nodeVolume && { Binds: [`${nodeVolume}:/__e:ro`] }) },
   });
   await container.start();
   return {
@@ -66,6 +71,51 @@ export async function bareJobMs(docker: Docker, image: string): Promise<number> 
   await container.remove({ force: true, v: true });
   await network.remove();
   return ms;
+}
+
+/** A network and a container on it that runs: what a service is at least. */
+export async function bareServiceMs(docker: Docker, image: string): Promise<number> {
+  const name = `berth-bench-${randomBytes(4).toString("hex")}`;
+  const network = await docker.createNetwork({ Name: name, CheckDuplicate: true });
+  const begun = performance.now();
+  const container = await docker.createContainer({
+    Image: image,
+    HostConfig: { NetworkMode: name },
+  });
+  await container.start();
+  await container.inspect();
+  const ms = performance.now() - begun;
+  await container.remove({ force: true, v: true });
+  await network.remove();
+  return ms;
+}
+
+/** `docker run --rm` of a program that ends at once, on a network and with four volumes, as a docker action has them. */
+export async function bareRunMs(
+  docker: Docker,
+  { image, network, program }: { image: string; network: string; program: string },
+): Promise<number> {
+  const begun = performance.now();
+  const container = await docker.createContainer({
+    Image: image,
+    Entrypoint: [program],
+    Cmd: [],
+    HostConfig: {
+      NetworkMode: network,
+      LogConfig: { Type: "local", Config: {} },
+      Mounts: ["/github/workspace", "/github/home", "/github/workflow", "/github/runner_temp"].map(
+        (Target) => ({ Type: "volume", Source: "", Target }),
+      ),
+    },
+  });
+  const stream = await container.attach({ stream: true, hijack: true, stdout: true, stderr: true });
+  const ended = container.wait({ condition: "next-exit" });
+  await container.start();
+  stream.resume();
+  const { StatusCode } = (await ended) as { StatusCode: number };
+  await container.remove({ force: true, v: true });
+  if (StatusCode !== 0) throw new Error(`"${program}" ended with ${StatusCode}`);
+  return performance.now() - begun;
 }
 
 /** Megabytes a second that reach a client which only counts them, printed by `script` in a fresh container. */

@@ -21,6 +21,8 @@ export type Timeline = {
   readonly lastStepEndMs: number;
   /** Each script step's start and end, in order. */
   readonly steps: readonly { readonly startMs: number; readonly endMs: number }[];
+  /** How long "Initialize containers" took; 0 for a job without services. */
+  readonly servicesMs: number;
   readonly totalMs: number;
 };
 
@@ -37,6 +39,29 @@ export function makeRepository(workflow: string): Disposable & { readonly folder
     folder,
     [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }),
   };
+}
+
+/** A throw-away repository whose folders are actions, by name; the workflow uses them as `bench/NAME@v1`. */
+export function makeActions(actions: {
+  readonly [name: string]: { readonly [file: string]: string };
+}): Disposable & { argsFor(flag: string): string[] } {
+  const folder = mkdtempSync(join(tmpdir(), "berth-bench-actions-"));
+  for (const [name, files] of Object.entries(actions)) {
+    mkdirSync(join(folder, name));
+    for (const [file, text] of Object.entries(files)) writeFileSync(join(folder, name, file), text);
+  }
+  return {
+    argsFor: (flag) =>
+      Object.keys(actions).flatMap((name) => [flag, `bench/${name}@v1=${join(folder, name)}`]),
+    [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }),
+  };
+}
+
+/** A job that uses an action many times; `service` is the image of one service. */
+export function actionWorkflow(uses: string, times: number, service?: string): string {
+  const steps = Array.from({ length: times }, () => `      - uses: ${uses}\n`).join("");
+  const services = service ? `    services:\n      one:\n        image: ${service}\n` : "";
+  return `on: push\njobs:\n  bench:\n    runs-on: ubuntu-latest\n${services}    steps:\n${steps}`;
 }
 
 /** A job of script steps. */
@@ -64,13 +89,18 @@ export async function runBerth(folder: string, args: readonly string[] = []): Pr
   if (child.exitCode === null) await new Promise((resolve) => child.once("exit", resolve));
   if (child.exitCode !== 0) throw new Error(`berth run ended with ${child.exitCode}`);
 
-  const steps = starts
-    .map(({ at, name }, index) => ({ name, startMs: at, endMs: ends[index] ?? Number.NaN }))
-    .filter(({ name }) => name.startsWith("Run "));
+  const all = starts.map(({ at, name }, index) => ({
+    name,
+    startMs: at,
+    endMs: ends[index] ?? Number.NaN,
+  }));
+  const steps = all.filter(({ name }) => name.startsWith("Run "));
+  const services = all.find(({ name }) => name === "Initialize containers");
   return {
     firstStepMs: steps[0]?.startMs ?? Number.NaN,
     lastStepEndMs: steps.at(-1)?.endMs ?? Number.NaN,
     steps,
+    servicesMs: services === undefined ? 0 : services.endMs - services.startMs,
     totalMs: Date.now() - begun,
   };
 }
@@ -100,12 +130,14 @@ function openFile(file: string): Disposable & { readonly fd: number } {
 }
 
 /** Runs the same with nektos/act; milliseconds of the whole process. */
-export async function runAct(folder: string, image: string): Promise<number> {
+export async function runAct(
+  folder: string,
+  image: string,
+  args: readonly string[] = [],
+): Promise<number> {
   const begun = performance.now();
-  const child = spawn("act", ["push", "--pull=false", "-P", `ubuntu-latest=${image}`], {
-    cwd: folder,
-    stdio: "ignore",
-  });
+  const common = ["push", "--pull=false", "-P", `ubuntu-latest=${image}`];
+  const child = spawn("act", [...common, ...args], { cwd: folder, stdio: "ignore" });
   const code = await new Promise((resolve) => child.once("exit", resolve));
   if (code !== 0) throw new Error(`act ended with ${code}`);
   return performance.now() - begun;
