@@ -1,11 +1,14 @@
-/** A service of GitHub's that Berth does not offer yet, and what programs print that look for it. */
+/** Something of GitHub's that an action does without here, what programs print that look for it, and what to tell of it. */
 type MissingService = {
   readonly name: string;
   readonly says: readonly string[];
-  readonly remedy: string;
+  readonly sentence: string;
 };
 
-/** What `@actions/artifact`, `@actions/cache` and `@actions/core` say, word for word. */
+/** How well-known actions call the input that takes `github.token` unless the workflow says otherwise. */
+const TOKEN_INPUTS = ["token", "github-token", "github_token", "repo-token", "repo_token"];
+
+/** What `@actions/artifact`, `@actions/cache`, `@actions/core` and `@actions/github` say, word for word. */
 const SERVICES: readonly MissingService[] = [
   {
     name: "GitHub's cache service",
@@ -15,7 +18,7 @@ const SERVICES: readonly MissingService[] = [
       "The runner was not able to contact the cache service",
       "Cache action is only supported on GHES version",
     ],
-    remedy: "the job goes on without a cache",
+    sentence: notYet("GitHub's cache service", "the job goes on without a cache"),
   },
   {
     name: "GitHub's artifact service",
@@ -25,8 +28,10 @@ const SERVICES: readonly MissingService[] = [
       "Unable to get ACTIONS_RUNTIME_TOKEN env variable",
       "Unable to get ACTIONS_RUNTIME_URL env variable",
     ],
-    remedy:
+    sentence: notYet(
+      "GitHub's artifact service",
       "skip the step with an `if:`, or pass files within one job by the workspace and small values between jobs by `outputs`",
+    ),
   },
   {
     name: "an OIDC token of GitHub's",
@@ -34,7 +39,19 @@ const SERVICES: readonly MissingService[] = [
       "Unable to get ACTIONS_ID_TOKEN_REQUEST_URL env variable",
       "Unable to get ACTIONS_ID_TOKEN_REQUEST_TOKEN env variable",
     ],
-    remedy: "give the step credentials by a secret, if what it logs in to takes them",
+    sentence: notYet(
+      "an OIDC token of GitHub's",
+      "give the step credentials by a secret, if what it logs in to takes them",
+    ),
+  },
+  {
+    name: "a token",
+    says: [
+      ...TOKEN_INPUTS.map((name) => `Input required and not supplied: ${name}`),
+      "Parameter token or opts.auth is required",
+    ],
+    sentence:
+      "This action was given no token for GitHub: `berth run` makes none of its own. Give one with --token or GITHUB_TOKEN; github.token and secrets.GITHUB_TOKEN are that one then.",
   },
 ];
 
@@ -64,8 +81,9 @@ export function watchForServices(): {
 
 /** A sentence for each. */
 export function explainMissingServices(names: readonly string[]): string[] {
-  return SERVICES.filter(({ name }) => names.includes(name)).map(
-    ({ name, remedy }) =>
-      `This action asks for ${name}, which Berth does not offer yet; ${remedy}.`,
-  );
+  return SERVICES.filter(({ name }) => names.includes(name)).map(({ sentence }) => sentence);
+}
+
+function notYet(service: string, remedy: string): string {
+  return `This action asks for ${service}, which Berth does not offer yet; ${remedy}.`;
 }

@@ -127,7 +127,9 @@ describe("a place on this machine", () => {
 
 async function open(actions: readonly ActionRepository[] = []): Promise<JobPlace> {
   const request = { jobId: "j", runId: "r", repository: "repo", labels: [], actions };
-  const place = await openLocalPlace(request, { env: process.env, signal });
+  // Set where the tests themselves run under such an npm.
+  const { npm_config_prefix: _, ...env } = process.env;
+  const place = await openLocalPlace(request, { env, signal });
   await mkdir(place.paths.temp, { recursive: true });
   return place;
 }

@@ -51,6 +51,12 @@ console.log("::set-output name=old::1");`,
     "a.js":
       'console.log("::error::Unable to get the ACTIONS_RUNTIME_TOKEN env variable"); process.exit(1);',
   },
+  "octo/needs-token": {
+    "action.yml":
+      "runs: { using: node24, main: a.js }\ninputs: { repo-token: { default: '${{ github.token }}' } }",
+    "a.js":
+      'if (!process.env["INPUT_REPO-TOKEN"]) { console.log("::error::Input required and not supplied: repo-token"); process.exit(1); }',
+  },
 };
 
 async function runWith(steps: readonly StepFixture[]) {
@@ -186,6 +192,15 @@ describe("a JavaScript action", () => {
     expect(annotations).toEqual([
       "error: Unable to get the ACTIONS_RUNTIME_TOKEN env variable",
       expect.stringMatching(/^notice: This action asks for GitHub's artifact service, which Berth/),
+    ]);
+  });
+
+  it("hears where a token comes from when it misses one", async () => {
+    const { annotations } = await runWith([uses("octo/needs-token@v4")]);
+
+    expect(annotations).toEqual([
+      "error: Input required and not supplied: repo-token",
+      expect.stringMatching(/^notice: This action was given no token .* Give one with --token/),
     ]);
   });
 
