@@ -26,6 +26,9 @@ export type BuildOptions = SiblingOptions & {
 
 const REPOSITORY = "berth-action";
 
+/** Of a line of a Dockerfile: more than `FROM --platform=… IMAGE` needs. */
+const MAX_WORDS = 8;
+
 /** Beyond this the end of a build's output is told by its log. */
 const LAST_LINES = 10;
 
@@ -128,15 +131,21 @@ async function knownRegistries(
 ): Promise<{ [registry: string]: RegistryCredentials }> {
   const known: { [registry: string]: RegistryCredentials } = {};
   if (dockerConfigDir === undefined) return known;
-  for (const [, image = ""] of dockerfile.matchAll(
-    /^\s*FROM\s+(?:--\S+\s+)*([^\s$]+)\s*(?:AS|$)/gim,
-  )) {
+  for (const image of dockerfile.split("\n").flatMap(baseImage)) {
     const registry = registryOf(image);
     if (registry === undefined || registry in known) continue;
     const found = await storedCredentials(registry, dockerConfigDir);
     if (found !== undefined) known[registry] = found;
   }
   return known;
+}
+
+/** The image that a line of a Dockerfile builds on, where it names one. Without regular expressions, which a hostile line could keep busy. */
+function baseImage(line: string): string[] {
+  const [instruction = "", ...words] = line.trim().split(/\s+/, MAX_WORDS);
+  if (instruction.toUpperCase() !== "FROM") return [];
+  const image = words.find((word) => !word.startsWith("--"));
+  return image === undefined || image.includes("$") ? [] : [image];
 }
 
 /** `undefined` for the name of an earlier stage that is no image's. */

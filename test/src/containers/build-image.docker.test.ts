@@ -9,6 +9,11 @@ import type Docker from "dockerode";
 import { type Pack, pack } from "tar-stream";
 import type { BuildSource } from "../../../runner/job/siblings.ts";
 import { buildActionImage } from "../../../src/containers/build-image.ts";
+import {
+  examineContext,
+  readContainerFolder,
+  readFolder,
+} from "../../../src/containers/build-image-context.ts";
 import { engineForTests } from "./engine.ts";
 import { tinyImage } from "./tiny-image.ts";
 
@@ -146,6 +151,47 @@ describe("the image of a docker action", () => {
     await put({ Dockerfile: `FROM ${BASE}\nRUN --mount=type=cache,target=/x true\n` });
 
     await expect(build()).rejects.toMatchObject({ remedy: expect.stringContaining("BuildKit") });
+  });
+
+  it("is found at once however a Dockerfile is written", async () => {
+    await put({ Dockerfile: `${"\n".repeat(900_000)}FROM --platform=linux/none x$Y AS z` });
+
+    await expect(build()).rejects.toMatchObject({ code: "ACTION_BUILD_FAILED" });
+  });
+
+  it("has its lines told in pieces where they never end", async () => {
+    const megabytes = "dd if=/dev/zero bs=1000000 count=3 2>/dev/null";
+    await put({ Dockerfile: `FROM ${BASE}\nENV MARK=${randomUUID()}\nRUN ${megabytes}\n` });
+
+    await build();
+
+    expect(lines.join("").split("\0").length - 1).toBe(3_000_000);
+    expect(Math.max(...lines.map(({ length }) => length))).toBeLessThan(200_000);
+  });
+
+  it("is not made from a folder without end", async () => {
+    await put({ Dockerfile: "FROM scratch", a: "1234", b: "5678" });
+    const limits = { bytes: 1000, entries: 100, names: 1000 };
+    const examine = (less: Partial<typeof limits>) =>
+      examineContext(readFolder(folder), "Dockerfile", { ...limits, ...less });
+
+    await expect(examine({})).resolves.toMatchObject({ dockerfile: "FROM scratch" });
+    for (const less of [{ bytes: 15 }, { entries: 2 }, { names: 11 }]) {
+      await expect(examine(less)).rejects.toMatchObject({ code: "ACTION_BUILD_FAILED" });
+    }
+  });
+
+  it("lets a container go whose folder was not read to the end", async () => {
+    const other = await docker.createContainer({ Image: BASE, Cmd: ["true"] });
+    const tar = pack();
+    for (const name of ["a", "b"]) tar.entry({ name }, Buffer.alloc(8_000_000));
+    tar.finalize();
+    await other.putArchive(Readable.from(tar, { objectMode: false }), { path: "/tmp" });
+    const { signal } = new AbortController();
+
+    for await (const entry of readContainerFolder(other, "/tmp", signal)) if (entry.name) break;
+
+    await expect(other.remove({ force: true })).resolves.toBeDefined();
   });
 
   it("is given up when aborted, with the container that worked on it", async () => {
