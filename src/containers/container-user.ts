@@ -1,6 +1,7 @@
-import { text } from "node:stream/consumers";
+import { posix } from "node:path";
+import type { Readable } from "node:stream";
 import type Docker from "dockerode";
-import { extract } from "tar-stream";
+import { type Extract, extract, type Header } from "tar-stream";
 import { BerthError } from "../../runner/errors.ts";
 import { engineError, statusOf } from "./engine-error.ts";
 
@@ -45,17 +46,56 @@ function findLine(content: string, name: string): string[] | undefined {
     .find((fields) => fields[0] === name && /^\d+$/.test(fields[2] ?? ""));
 }
 
-/** A small file of a container; empty when it has none. */
-async function readFileIn(container: Docker.Container, path: string): Promise<string> {
+/** More than any /etc/passwd; an image can hold one of any size. */
+const MAX_BYTES = 4 * 2 ** 20;
+const MAX_LINKS = 10;
+
+/** The beginning of a file of a container; empty when it has none. Links are followed, within the container. */
+async function readFileIn(
+  container: Docker.Container,
+  path: string,
+  links = MAX_LINKS,
+): Promise<string> {
+  const found = await readEntry(container, path);
+  if (typeof found?.linkname === "string" && links > 0) {
+    return readFileIn(container, posix.resolve(posix.dirname(path), found.linkname), links - 1);
+  }
+  return found?.content ?? "";
+}
+
+async function readEntry(
+  container: Docker.Container,
+  path: string,
+): Promise<{ readonly content: string; readonly linkname?: string | null } | undefined> {
   try {
-    const archive = await container.getArchive({ path });
-    let content = "";
-    const unpacked = archive.pipe(extract());
-    for await (const entry of unpacked) content += await text(entry);
-    return content;
+    const archive = (await container.getArchive({ path })) as Readable;
+    const entries = archive.pipe(extract());
+    archive.on("error", (error: Error) => entries.destroy(error));
+    try {
+      for await (const { header, ...entry } of withStart(entries)) {
+        return header.type === "symlink" ? { ...entry, linkname: header.linkname } : entry;
+      }
+    } finally {
+      archive.destroy(); // what is not read would hold up whoever stops the container
+    }
   } catch (error) {
-    if (statusOf(error) === 404) return "";
-    throw engineError(error, `read ${path} of the container`);
+    if (statusOf(error) !== 404) throw engineError(error, `read ${path} of the container`);
+  }
+  return undefined;
+}
+
+async function* withStart(
+  entries: Extract,
+): AsyncGenerator<{ readonly header: Header; readonly content: string }> {
+  for await (const entry of entries) {
+    const pieces: Buffer[] = [];
+    let bytes = 0;
+    for await (const piece of entry as AsyncIterable<Buffer>) {
+      pieces.push(piece);
+      bytes += piece.length;
+      if (bytes > MAX_BYTES) break;
+    }
+    yield { header: entry.header, content: Buffer.concat(pieces).toString() };
   }
 }
 

@@ -208,6 +208,9 @@ const Progress = z.object({
   aux: z.object({ ID: z.string() }).optional(),
 });
 
+/** Characters of one line of a build; what goes on without end is told in pieces. */
+const MAX_LINE = 65_536;
+
 /** Reads the engine's progress to its end; an error in it is thrown, what moves every moment is left out. The id of what was made, if any. */
 async function follow(
   stream: NodeJS.ReadableStream,
@@ -226,6 +229,10 @@ async function follow(
         throw new Error(message.errorDetail?.message ?? message.error);
       const printed = (begun + (message.stream ?? "")).split("\n");
       begun = printed.pop() ?? "";
+      if (begun.length > MAX_LINE) {
+        printed.push(begun);
+        begun = "";
+      }
       printed.filter(Boolean).map(progress);
       const { status, id } = message;
       if (
