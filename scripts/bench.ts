@@ -17,11 +17,14 @@ import { connectEngine } from "../src/containers/connect-engine.ts";
 import { openJobPlace } from "../src/containers/job-place.ts";
 import { type Machine, prepareImages } from "../src/hosts/prepare-machine.ts";
 import { stateFolder } from "../src/store/state-folder.ts";
+import "../test/coming-back/json-imports.ts";
 import { measureActions } from "./bench/action-figures.ts";
 import { bareAttach, bareJobMs, execMs, idleContainer } from "./bench/bare-engine.ts";
 import { createFigures, median } from "./bench/figures.ts";
-import { pipelineSeconds } from "./bench/log-pipeline.ts";
 import { logSeconds, makeRepository, runAct, runBerth, workflowOf } from "./bench/run-workflow.ts";
+
+// Imports the workflow parser, and so has to come after what makes that possible.
+const { pipelineSeconds } = await import("./bench/log-pipeline.ts");
 
 const { values: flags } = parseArgs({
   options: {
