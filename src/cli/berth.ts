@@ -8,6 +8,7 @@ import { type Interrupts, listenForInterrupts } from "./interrupts.ts";
 import { describeError, exitCodeOf } from "./print-error.ts";
 import { run } from "./run.ts";
 import { runCommand } from "./run-options.ts";
+import { validateCommand } from "./validate.ts";
 import { version } from "./version.ts";
 
 const LOG_LEVELS = ["error", "warn", "info", "debug"] as const;
@@ -59,6 +60,7 @@ function program(interrupts: Interrupts, logLevel: string): Command {
     .addCommand(doctorCommand(signal))
     .addCommand(engineCommand(signal))
     .addCommand(imageCommand(signal))
+    .addCommand(validateCommand())
     .addHelpText(
       "after",
       "\nExample:\n  berth run --list      what would run\n  berth run             run it",

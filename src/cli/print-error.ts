@@ -14,6 +14,7 @@ function exitCodeOfCode(code: ErrorCode): number {
     case "USAGE":
     case "WORKFLOW_INVALID":
     case "INPUT_INVALID":
+    case "CONFIG_INVALID":
     case "CONTAINER_OPTION":
     case "NOT_SUPPORTED_YET":
       return 2;

@@ -1,0 +1,194 @@
+import { readFileSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { type Document, LineCounter, parseDocument, visit, type YAMLError } from "yaml";
+import { BerthError } from "../../runner/errors.ts";
+import { type Problem, Problems, printProblems } from "../../runner/workflow/problems.ts";
+import { checkConfig, type Sections } from "./check-config.ts";
+import { Config } from "./config.ts";
+import { type Explanation, explainIssue, valueAt } from "./explain-issue.ts";
+import { hideSecrets } from "./hide-secrets.ts";
+import { type Environment, type Interpolated, interpolate } from "./interpolate.ts";
+import { configSchema } from "./json-schema.ts";
+import type { Path } from "./placeholders.ts";
+import { reasonOf } from "./read-secret-file.ts";
+import { resolveFiles, type ServiceConfig } from "./resolve-files.ts";
+import { placeOf } from "./yaml-places.ts";
+
+export type ReadConfig =
+  | {
+      readonly config: ServiceConfig;
+      /** Everything that came from a file, the environment or a key for secrets: to be masked wherever something is printed. */
+      readonly secrets: readonly string[];
+    }
+  /** In the file's order. */
+  | { readonly problems: readonly Problem[] };
+
+/**
+ * Reads and checks `berth.yml`; all problems at once.
+ *
+ * @param options `cwd` is where `file` is taken from; paths in it are taken from the file's own folder.
+ * @throws {BerthError} `CONFIG_INVALID` when the file cannot be read at all.
+ */
+export function readConfig(
+  file: string,
+  { env, cwd }: { env: Environment; cwd: string },
+): ReadConfig {
+  const path = resolve(cwd, file);
+  const text = readText(path, file);
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, version: "1.2", prettyErrors: true });
+  const problems = new Problems(file, hideSecrets(text));
+  const tell = (found: Explanation) => problems.add(found.message, placeOf(document, lines, found));
+
+  const faults = [...document.errors, ...document.warnings];
+  for (const error of faults.filter(isFirstOfLine)) {
+    problems.add(explainYaml(error, text), placeOfError(error));
+  }
+  const data = faults.every(isDuplicate) ? toData(document, { problems, lines }) : undefined;
+  const checked = data === undefined ? undefined : checkData(data, env);
+  for (const found of checked?.explanations ?? []) tell(found);
+  if (checked?.config === undefined || problems.list.length > 0) return failed(problems);
+
+  const { config, problems: unread, secrets } = resolveFiles(checked.config, dirname(path));
+  for (const found of unread) tell(found);
+  if (problems.list.length > 0) return failed(problems);
+  return {
+    config,
+    secrets: [...new Set([...secrets, ...checked.values])].filter((one) => one !== ""),
+  };
+}
+
+/** @throws {BerthError} `CONFIG_INVALID` with all problems. */
+export function configInvalid(problems: readonly Problem[]): BerthError {
+  return new BerthError("CONFIG_INVALID", { message: printProblems(problems) });
+}
+
+function failed(problems: Problems): ReadConfig {
+  return {
+    problems: problems.list.toSorted((a, b) => a.line - b.line || a.column - b.column),
+  };
+}
+
+function readText(path: string, file: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (cause) {
+    throw new BerthError("CONFIG_INVALID", {
+      message: `The configuration ${file} cannot be read: ${reasonOf(cause)}.`,
+      remedy: "Name the file with -c FILE.",
+      cause,
+    });
+  }
+}
+
+type Checked = {
+  readonly explanations: readonly Explanation[];
+  readonly config?: Config | undefined;
+  /** Of variables, as they were filled in. */
+  readonly values: readonly string[];
+};
+
+function checkData(written: unknown, env: Environment): Checked {
+  const interpolated = interpolate(written, env);
+  const { data, values } = convertFilled(interpolated);
+  const parsed = Config.safeParse(data);
+  const schema = configSchema();
+  const explanations = [
+    ...interpolated.problems,
+    ...(parsed.error?.issues ?? []).flatMap((issue) => explainIssue(issue, { data, schema })),
+  ];
+  const sections = parsed.success ? parsed.data : readSections(data);
+  return { explanations: [...explanations, ...checkConfig(sections)], config: parsed.data, values };
+}
+
+/** A variable is text; where a number or true or false is wanted it becomes one, and is then no secret. */
+function convertFilled({ data, filled }: Interpolated): { data: unknown; values: string[] } {
+  const converted = structuredClone(data);
+  const kept = filled.filter(({ path, value }) => {
+    const text = valueAt(converted, path);
+    if (text !== value) return true;
+    const issues = Config.safeParse(converted).error?.issues ?? [];
+    const issue = issues.find((one) => isSamePath(one.path, path));
+    if (issue?.code !== "invalid_type") return true;
+    const fitting = asKind(value, issue.expected);
+    if (fitting === undefined) return true;
+    setAt(converted, path, fitting);
+    return false;
+  });
+  return { data: converted, values: kept.map(({ value }) => value) };
+}
+
+function asKind(text: string, expected: string): number | boolean | undefined {
+  if (expected === "boolean") return { true: true, false: false }[text];
+  const isNumber = expected === "number" || expected === "int";
+  return isNumber && /^-?\d+(\.\d+)?$/.test(text) ? Number(text) : undefined;
+}
+
+function setAt(data: unknown, path: Path, value: unknown): void {
+  const holder = valueAt(data, path.slice(0, -1)) as { [key: PropertyKey]: unknown };
+  holder[path.at(-1) ?? ""] = value;
+}
+
+function isSamePath(one: Path, other: Path): boolean {
+  return one.length === other.length && one.every((step, index) => step === other[index]);
+}
+
+/** Those sections of a file with problems that have none, so that what is between them is told as well. */
+function readSections(data: unknown): Sections {
+  if (typeof data !== "object" || data === null) return {};
+  // A misspelt section counts as left out, and what refers to it would seem to be wrong.
+  if (Object.keys(data).some((key) => !(key in Config.shape))) return {};
+  return Object.fromEntries(
+    Object.entries(Config.shape).map(([key, schema]) => [
+      key,
+      schema.safeParse(valueAt(data, [key])).data,
+    ]),
+  );
+}
+
+function toData(
+  document: Document,
+  { problems, lines }: { problems: Problems; lines: LineCounter },
+): unknown {
+  let isWhole = true;
+  visit(document, {
+    Alias(_, alias) {
+      if (alias.resolve(document) !== undefined) return;
+      const { line, col } = lines.linePos(alias.range?.[0] ?? 0);
+      problems.add(`the alias names nothing that stands before it`, { line, column: col });
+      isWhole = false;
+    },
+  });
+  if (!isWhole) return undefined;
+  try {
+    return document.toJS() as unknown;
+  } catch (error) {
+    // Aliases that multiply.
+    problems.add(error instanceof Error ? error.message : String(error), undefined);
+    return undefined;
+  }
+}
+
+/** What else YAML says of a line follows from the first, but for keys. */
+function isFirstOfLine(error: YAMLError, index: number, all: readonly YAMLError[]): boolean {
+  const line = error.linePos?.[0].line;
+  return isDuplicate(error) || all.findIndex((one) => one.linePos?.[0].line === line) === index;
+}
+
+function isDuplicate(error: YAMLError): boolean {
+  return error.code === "DUPLICATE_KEY";
+}
+
+function explainYaml(error: YAMLError, text: string): string {
+  if (isDuplicate(error)) return "this key stands here twice; only one can count";
+  const line = text.split("\n")[(error.linePos?.[0].line ?? 1) - 1] ?? "";
+  const hint = /[{[,].*(?<!["'])\$\{/.test(line)
+    ? ' Put quotes around "${NAME}" where it stands between { } or [ ].'
+    : "";
+  return `${error.message.split(/ at line \d+|\n/)[0]}.${hint}`.replace(/[.:]+\./, ".");
+}
+
+function placeOfError(error: YAMLError): { line: number; column: number } | undefined {
+  const [start] = error.linePos ?? [];
+  return start && { line: start.line, column: start.col };
+}
