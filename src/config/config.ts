@@ -41,7 +41,7 @@ const GitHub = z.strictObject({
 export const Host = z.strictObject({
   name: z
     .string()
-    .regex(/^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$/i, "must be letters, digits, -, _ and .")
+    .regex(/^[a-zA-Z0-9]([a-zA-Z0-9._-]*[a-zA-Z0-9])?$/, "must be letters, digits, -, _ and .")
     .describe("Its name, also in the label host=NAME."),
   docker: z
     .string()
@@ -55,7 +55,7 @@ export const Host = z.strictObject({
     ),
   ssh: z
     .string()
-    .regex(/^([^@\s:]+@)?([^@\s:[\]]+|\[[0-9a-f:.]+\])(:\d{1,5})?$/i, "must be user@address:port")
+    .regex(/^([^@\s:]+@)?([^@\s:[\]]+|\[[0-9a-fA-F:.]+\])(:\d{1,5})?$/, "must be user@address:port")
     .optional()
     .describe("user@address:port of a machine over SSH."),
   identityFile: z
@@ -78,7 +78,7 @@ export type Host = z.infer<typeof Host>;
 
 const Listen = z
   .string()
-  .regex(/^([^\s:[\]]+|\[[0-9a-f:.]+\]):\d{1,5}$/i, "must be HOST:PORT, like 127.0.0.1:8010")
+  .regex(/^([^\s:[\]]+|\[[0-9a-fA-F:.]+\]):\d{1,5}$/, "must be HOST:PORT, like 127.0.0.1:8010")
   .transform((text) => {
     const at = text.lastIndexOf(":");
     return { host: text.slice(0, at).replace(/^\[|\]$/g, ""), port: Number(text.slice(at + 1)) };
@@ -87,7 +87,10 @@ const Listen = z
 
 const ProfileName = z
   .string()
-  .regex(/^[a-z0-9][a-z0-9._-]*$/i, "A profile's name is a label: letters, digits, -, _ and .");
+  .regex(
+    /^[a-zA-Z0-9][a-zA-Z0-9._-]*$/,
+    "A profile's name is a label: letters, digits, -, _ and .",
+  );
 
 const ConcurrentJobs = z.int().positive().optional();
 

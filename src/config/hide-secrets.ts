@@ -8,7 +8,7 @@ const ANY_KEY = /^\s*["']?[\w-]+["']?\s*:/;
 export function hideSecrets(text: string): string {
   let secretIndent: number | undefined;
   return text
-    .split("\n")
+    .split(/\r\n|\n|\r/)
     .map((line) => {
       const indent = line.search(/\S/);
       const isInside = secretIndent !== undefined && (indent > secretIndent || !ANY_KEY.test(line));

@@ -19,7 +19,10 @@ export type Duration = z.infer<typeof Duration>;
 /** An amount of memory or disk as Docker writes it, read into bytes: `16g` is `{ bytes: 17179869184 }`. */
 export const ByteSize = z
   .string()
-  .regex(/^\d+(\.\d+)? ?([kmgtp](i?b)?|b)?$/i, "must be a size, like 512m, 16g or 1.5GiB")
+  .regex(
+    /^\d+(\.\d+)? ?([kmgtpKMGTP]([iI]?[bB])?|[bB])?$/,
+    "must be a size, like 512m, 16g or 1.5GiB",
+  )
   .transform((text) => ({ bytes: readSize(text, "size") }));
 export type ByteSize = z.infer<typeof ByteSize>;
 

@@ -185,7 +185,9 @@ function explainYaml(error: YAMLError, text: string): string {
   const hint = /[{[,].*(?<!["'])\$\{/.test(line)
     ? ' Put quotes around "${NAME}" where it stands between { } or [ ].'
     : "";
-  return `${error.message.split(/ at line \d+|\n/)[0]}.${hint}`.replace(/[.:]+\./, ".");
+  // After a colon comes a piece of the file, which may be a secret.
+  const [message = ""] = error.message.split(/ at line \d+|\n|: /);
+  return `${message.replace(/[.:]$/, "")}.${hint}`;
 }
 
 function placeOfError(error: YAMLError): { line: number; column: number } | undefined {

@@ -4,7 +4,10 @@ const Size = z
   .union([
     z
       .string()
-      .regex(/^\d+(\.\d+)? ?([kmgtp](i?b)?|b)?$/i, "must be a size, like 512m, 16g or 1.5GiB"),
+      .regex(
+        /^\d+(\.\d+)? ?([kmgtpKMGTP]([iI]?[bB])?|[bB])?$/,
+        "must be a size, like 512m, 16g or 1.5GiB",
+      ),
     z.int().nonnegative(),
   ])
   .describe("Bytes, or a size like 512m, 16g, 1.5GiB.");

@@ -502,6 +502,9 @@ it.each([
   ["in a list", "github:\n  webhookSecret:\n    - hush-1\n    - hush-2\n    - hush-3\n"],
   ["between braces", "github: { app: { id: one, privateKey: hush-1 } }\n"],
   ["in a block", "github:\n  app:\n    privateKey: |\n      hush-1\n   hush-2\n"],
+  ["with the line ends of Windows", "github:\r\n  webhookSecret: [hush-1, hush-2, hush-3]\r\n"],
+  ["as a block's header", "github:\n  webhookSecret: |hush\n"],
+  ["as a tag", "github:\n  webhookSecret: !hush a\n"],
   ["in quotes that do not end", 'github:\n  webhookSecret: "hush-1\n'],
   [
     "in a container",
