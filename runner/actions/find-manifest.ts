@@ -1,9 +1,12 @@
 import { BerthError } from "../errors.ts";
+import { MAX_FILE_BYTES } from "../workflow/read-tokens.ts";
 import type { ActionManifest } from "./action-manifest.ts";
 import { readManifest } from "./read-manifest.ts";
 
 /** What makes a folder an action: the first of these files in it. */
 export const MANIFEST_NAMES = ["action.yml", "action.yaml", "Dockerfile", "dockerfile"] as const;
+/** One that is larger is read with one byte more, and is refused for that. */
+export const MANIFEST_LIMIT_BYTES = MAX_FILE_BYTES;
 export type ManifestName = (typeof MANIFEST_NAMES)[number];
 
 /**

@@ -3,11 +3,15 @@ import { join as joinHere } from "node:path";
 import { join } from "node:path/posix";
 import type { ActionManifest, DockerActionImage } from "../actions/action-manifest.ts";
 import type { ActionReference } from "../actions/action-reference.ts";
-import { localManifestMissing, MANIFEST_NAMES, toManifest } from "../actions/find-manifest.ts";
+import {
+  localManifestMissing,
+  MANIFEST_LIMIT_BYTES,
+  MANIFEST_NAMES,
+  toManifest,
+} from "../actions/find-manifest.ts";
 import { parseActionReference, printReference } from "../actions/parse-reference.ts";
 import type { PreparedAction } from "../actions/read-repository-action.ts";
 import { type RunningJob, runCommand } from "../job/running-job.ts";
-import { MAX_FILE_BYTES } from "../workflow/read-tokens.ts";
 import type { RunningStep } from "./running-step.ts";
 import { ownRepository } from "./step-scope.ts";
 
@@ -22,9 +26,6 @@ export type LoadedAction = {
   /** Of an action of another repository. */
   readonly prepared?: PreparedAction;
 };
-
-/** Of a manifest; one that is larger comes with one byte more, and is refused for that. */
-const LIMIT_BYTES = MAX_FILE_BYTES;
 
 /** What `uses` names in the steps of this job; `$/path` is of the job's own repository. */
 export function referenceOf(uses: string, running: RunningJob): ActionReference {
@@ -101,7 +102,7 @@ async function readFirstManifest(
       argv: ["sh", "-c", COPY_FIRST, "sh", copy, folder, ...MANIFEST_NAMES],
       cwd: "/",
       env: {},
-      collect: [{ path: copy, limitBytes: LIMIT_BYTES + 64 }],
+      collect: [{ path: copy, limitBytes: MANIFEST_LIMIT_BYTES + 64 }],
     },
     { onOutput: () => undefined },
   );
@@ -115,7 +116,7 @@ const COPY_FIRST = `copy=$1 folder=$2
 shift 2
 for name; do
   if [ -f "$folder/$name" ]; then
-    { echo "$name"; head -c ${LIMIT_BYTES + 1} "$folder/$name"; } > "$copy"
+    { echo "$name"; head -c ${MANIFEST_LIMIT_BYTES + 1} "$folder/$name"; } > "$copy"
     exit
   fi
 done 2>/dev/null`;
