@@ -103,7 +103,7 @@ async function planServices(
   const labels = jobLabels({ jobId, runId, kind: "service" });
   return services.map((spec) =>
     planService(spec, {
-      name: containerName(jobId, spec.id),
+      name: containerName(jobId, `service.${spec.id}`),
       network,
       publishes: hasJobContainer,
       labels,
@@ -158,8 +158,7 @@ function startForwarder(
   { jobId, runId, containerId, forwarder, signal }: Work,
 ): Promise<PortForwarder> {
   const options = {
-    // No service's id begins with a dash.
-    name: containerName(jobId, "-localhost"),
+    name: containerName(jobId, "localhost"),
     jobContainer: containerId,
     labels: jobLabels({ jobId, runId, kind: "service" }),
     ...forwarder,
@@ -238,6 +237,7 @@ async function findServices(docker: Docker, jobId: string): Promise<Docker.Conta
   return found.sort((one, other) => one.Created - other.Created);
 }
 
+/** With a dot, which no job's own name has: the service `db` of the job `test` is no job `test-db`. */
 function containerName(jobId: string, what: string): string {
-  return `berth-${jobId}-${what}`.replace(/[^\w.-]+/g, "-");
+  return `berth-${jobId}.${what}`.replace(/[^\w.-]+/g, "-");
 }

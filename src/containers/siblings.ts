@@ -32,7 +32,10 @@ export async function removeSiblings(
     onLeak({ kind: "container", id: jobId, cause: engineError(cause, "list a job's containers") });
     return [];
   });
-  const siblings = found.filter(({ Labels: labels }) => labels[KIND_LABEL] !== "job");
+  // By what they are: a container that fills a volume has the labels of the image it was made from.
+  const siblings = found.filter(({ Labels: labels }) =>
+    ["service", "step"].includes(labels[KIND_LABEL] ?? ""),
+  );
   await Promise.all(
     siblings.map(({ Id: id }) =>
       removeContainer(docker, id).catch((cause) => onLeak({ kind: "container", id, cause })),

@@ -49,8 +49,9 @@ export function stepContainers(
   };
 }
 
+/** With a dot, which no job's own name has: a step of the job `test` is no job `test-step-1`. */
 function containerName(jobId: string, key: string): string {
-  return `berth-${jobId}-step-${key}`.replace(/[^\w.-]+/g, "-");
+  return `berth-${jobId}.step.${key}`.replace(/[^\w.-]+/g, "-");
 }
 
 type Work = StepContainersOptions & RunOptions;

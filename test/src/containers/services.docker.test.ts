@@ -138,13 +138,26 @@ except ConnectionError as error: print(type(error).__name__)`);
     expect(await job.python(ask("localhost", echo?.ports[7000], "hi"))).toBe("hi and the end");
   });
 
+  it("do not take the name of another job", async () => {
+    await using job = await aJob();
+    const name = `berth-${job.jobId}-db`;
+    const { jobImage: Image } = await testMachine();
+    const other = await job.docker.createContainer({ name, Image, Cmd: ["true"] });
+
+    try {
+      await expect(job.start([await aService("db", SLEEP)])).resolves.toHaveProperty("db");
+    } finally {
+      await other.remove({ force: true });
+    }
+  });
+
   it("are forwarded by a container without rights", async () => {
     await using job = await aJob();
     await job.start([await aService("echo", ECHO, { ports: ["8080:7000"] })]);
 
     const filters = { label: [`io.berth.job=${job.jobId}`, "io.berth.kind=service"] };
     const found = await job.docker.listContainers({ filters });
-    const forwarder = found.find(({ Names: [name = ""] }) => name.endsWith("--localhost"));
+    const forwarder = found.find(({ Names: [name = ""] }) => name.endsWith(".localhost"));
     const { HostConfig: host, Config: config } = await job.docker
       .getContainer(forwarder?.Id ?? "")
       .inspect();
@@ -242,7 +255,7 @@ import os; print(os.environ["A"], os.environ["CI"], os.environ["GITHUB_ACTIONS"]
 
     expect(job.lines).toContainEqual(
       expect.stringMatching(
-        /^##\[warning\].*-late ended before the job did. Its exit code was 5.$/,
+        /^##\[warning\].*\.late ended before the job did. Its exit code was 5.$/,
       ),
     );
   });
@@ -301,7 +314,7 @@ import os; print(os.environ["A"], os.environ["CI"], os.environ["GITHUB_ACTIONS"]
     const [others, own] = [[] as string[], [] as string[]];
     for (const { Id, Names } of await job.docker.listContainers({ all: true, filters })) {
       const facts = JSON.stringify(await job.docker.getContainer(Id).inspect());
-      (Names.some((name) => name.endsWith("-echo")) ? own : others).push(facts);
+      (Names.some((name) => name.endsWith(".echo")) ? own : others).push(facts);
     }
     expect(others).toHaveLength(2);
     expect(others.join()).not.toContain("s3cret");

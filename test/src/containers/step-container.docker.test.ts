@@ -314,7 +314,7 @@ function steps() {
 }
 
 function nameOf(key: string): string {
-  return `berth-${job.jobId}-step-${key}`;
+  return `berth-${job.jobId}.step.${key}`;
 }
 
 function container(key: string): Docker.Container {
