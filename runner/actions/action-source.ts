@@ -2,6 +2,8 @@ import type { RepositoryReference } from "./action-reference.ts";
 
 /** An action's repository at one commit, unpacked on the trusted side's disk. */
 export type ActionRepository = RepositoryReference & {
+  /** Whose word the commit is; another server could have anything under the same id. */
+  readonly server?: string | undefined;
   /** The full commit, 40 hex digits; of a folder that stands in for a repository, a hash of its content. */
   readonly commit: string;
   /** An absolute path; nobody changes what lies there. */

@@ -63,9 +63,9 @@ export async function actionVolumes(
   return Promise.all(provided);
 }
 
-/** Owners and names are the same in any case for GitHub. */
-function actionKey({ owner, repo, commit }: ActionRepository): string {
-  const name = `${owner}/${repo}`.toLowerCase();
+/** Owners and names are the same in any case for GitHub. What one server calls by a commit's id is no other server's. */
+function actionKey({ server = "", owner, repo, commit }: ActionRepository): string {
+  const name = `${server} ${owner}/${repo}`.toLowerCase();
   return `berth-action-${createHash("sha256").update(`${name}@${commit}`).digest("hex").slice(0, 32)}`;
 }
 

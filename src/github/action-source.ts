@@ -35,7 +35,7 @@ export function createActionSource(options: ActionSourceOptions): ActionSource {
   const { client, cache, localActions = [] } = options;
   const commits = shareWork<Resolved>();
   const folders = shareWork<string>();
-  const locals = shareWork<Pick<ActionRepository, "commit" | "folder">>();
+  const locals = shareWork<Pick<ActionRepository, "server" | "commit" | "folder">>();
 
   return {
     async fetch(reference, fetching) {
@@ -59,7 +59,7 @@ export function createActionSource(options: ActionSourceOptions): ActionSource {
       if (warning !== undefined) progress(warning);
       const download = () => getFolder({ ...reference, commit }, fetching);
       const folder = await folders(`${key} ${commit}`, download, signal);
-      return { ...reference, commit, folder };
+      return { ...reference, server: serverOf(client), commit, folder };
     },
   };
 

@@ -1,4 +1,5 @@
 import type { RepositoryReference } from "../../runner/actions/action-reference.ts";
+import type { ActionRepository } from "../../runner/actions/action-source.ts";
 import { BerthError } from "../../runner/errors.ts";
 import type { ActionCache } from "../store/action-cache.ts";
 import { snapshotFolders } from "../store/snapshot-folders.ts";
@@ -24,7 +25,7 @@ export type LocalRepository = {
   take(
     cache: ActionCache,
     options: { readonly commit: string | undefined; readonly signal: AbortSignal },
-  ): Promise<{ readonly commit: string; readonly folder: string }>;
+  ): Promise<Required<Pick<ActionRepository, "server" | "commit" | "folder">>>;
 };
 
 /** Names no server can have. */
@@ -47,7 +48,8 @@ export function localRepository(
     words: words.join(", "),
     async take(cache, { commit: before, signal }) {
       const kept = before === undefined ? undefined : await cache.find({ ...key, commit: before });
-      if (before !== undefined && kept !== undefined) return { commit: before, folder: kept };
+      if (before !== undefined && kept !== undefined)
+        return { server: SERVER, commit: before, folder: kept };
       let commit = await snapshotFolders(parts, { signal });
       let folder = await cache.find({ ...key, commit });
       folder ??= await cache.add(key, async (target) => {
@@ -56,7 +58,7 @@ export function localRepository(
         return { commit };
       });
       if (before !== undefined && before !== commit) throw changed(`${owner}/${repo}@${ref}`);
-      return { commit, folder };
+      return { server: SERVER, commit, folder };
     },
   };
 }

@@ -97,6 +97,18 @@ describe("an action in a job's container", () => {
     expect(before.filter((name) => after.includes(name))).toEqual(before.filter(isMarker));
   });
 
+  it("is another one where another server has the same commit", async () => {
+    const action = await anAction("servers", "v1");
+    const open = opener([]);
+    await (await open([{ ...action, server: "one.example" }]))[Symbol.asyncDispose]();
+    await writeFile(join(action.folder, "action.yml"), "name: other\n");
+
+    await using place = await open([{ ...action, server: "two.example" }]);
+
+    const path = `/__w/_actions/${OWNER}/servers/v1/action.yml`;
+    expect(await say(place, `cat ${path}`)).toBe("name: other\n");
+  });
+
   it("is not seen by a job that does not ask for it", async () => {
     const action = await anAction("private", "v1");
     await using _asking = await open([action]);
