@@ -7,6 +7,7 @@ import { openLocalPlace } from "../runner/job/local-place.ts";
 import { findUnsupported, notSupportedYet } from "../runner/workflow/find-unsupported.ts";
 import { createRunSlots } from "../runner/workflow/run-plan.ts";
 import { selectJobs } from "../runner/workflow/select-jobs.ts";
+import type { WorkflowJob } from "../runner/workflow/workflow.ts";
 import { actionServer } from "./cli/action-server.ts";
 import { chooseImage } from "./cli/choose-image.ts";
 import { eventPayload } from "./cli/event/event-payload.ts";
@@ -136,7 +137,7 @@ export async function executeJob(
   let reason: string | undefined;
   const { jobs: ended } = await runWorkflow(run, {
     slots: createRunSlots(availableParallelism()),
-    openPlace: await placesFor(options, signal),
+    openPlace: await placesFor(options, { needsNode: jobs.some(needsNode), signal }),
     actions,
     ...(options.runId !== undefined && { jobSuffix: randomBytes(4).toString("hex") }),
     show(told) {
@@ -181,7 +182,7 @@ async function readRequest(
 
 async function placesFor(
   { backend = "docker", docker, image, onNote = () => {} }: ExecuteJobOptions,
-  signal: AbortSignal,
+  { needsNode, signal }: { readonly needsNode: boolean; readonly signal: AbortSignal },
 ): Promise<ExecuteJobDeps["openPlace"]> {
   if (backend === "local") {
     const { env } = process;
@@ -191,8 +192,15 @@ async function placesFor(
   const engine = await connectEngine(connect);
   const report = (event: { type: string; name: string; line?: string }) =>
     onNote([event.name, event.line ?? event.type].join(": "));
-  const machine =
-    image === undefined ? await prepareImages(engine, [], { connect, report, signal }) : undefined;
+  const preparing =
+    image === undefined || needsNode
+      ? prepareImages(engine, [], { connect, report, signal })
+      : undefined;
+  const machine = await preparing?.catch((error: unknown) => {
+    if (image === undefined || signal.aborted) throw error;
+    onNote(`JavaScript actions and services on localhost cannot be had: ${String(error)}`);
+    return undefined;
+  });
   return containerPlaces({
     engine,
     hostName: hostname(),
@@ -201,6 +209,11 @@ async function placesFor(
     imageFor: (labels) => chooseImage(labels, new Map()) ?? image ?? machine?.jobImage ?? "",
     onLeak: ({ kind, id }) => onNote(`The ${kind} ${id} could not be removed.`),
   });
+}
+
+/** Whether a job may want what comes with the job image: Node for actions, what puts services on its localhost. */
+function needsNode({ services, steps }: WorkflowJob): boolean {
+  return services !== undefined || steps.some(({ kind }) => kind === "uses");
 }
 
 /** An object of the engine that belonged to a job. */
