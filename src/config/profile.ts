@@ -13,7 +13,10 @@ const GpuNeed = z.strictObject({
     .describe('CUDA version that the driver must be able to run, in quotes: "12.4".'),
   mig: z
     .string()
-    .regex(/^\d+g\.\d+gb$/, "must be a MIG profile, like 1g.10gb")
+    .regex(
+      /^([1-9]c\.)?[1-9]g\.\d{1,3}gb([+-]me(\.all)?|\+gfx)?$/,
+      "must be a MIG profile, like 1g.10gb",
+    )
     .optional()
     .describe("MIG slice instead of a whole GPU, like 1g.10gb."),
 });
