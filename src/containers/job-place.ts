@@ -166,20 +166,18 @@ async function makePlace(
   const containerMade = docker.createContainer(creation);
   undo.defer(() => removeMade("network", networkMade, docker, options));
   undo.defer(() => removeMade("container", containerMade, docker, options));
-  const container = await settled(containerMade, networkMade);
-  const network = await networkMade;
-  signal.throwIfAborted();
-
-  const connected = attachContainer(docker, container.id, signal);
+  const connected = containerMade.then(({ id }) => attachContainer(docker, id, signal));
   // An attach that nobody ends outlives a container that never started, and keeps this process.
   undo.defer(async () => (await connected.catch(() => undefined))?.[Symbol.asyncDispose]());
   const connection = await settled(
     connected,
-    needShell(container),
-    makeFolders(container, wish, plan),
-    needFilled(docker, plan.actions),
-    joinNetworks(docker, container.id, networksOf(wish, frame).slice(1)),
+    networkMade,
+    containerMade.then(needShell),
+    containerMade.then((container) => makeFolders(container, wish, plan)),
+    containerMade.then(() => needFilled(docker, plan.actions)),
+    containerMade.then(({ id }) => joinNetworks(docker, id, networksOf(wish, frame).slice(1))),
   );
+  const [container, network] = await Promise.all([containerMade, networkMade]);
   signal.throwIfAborted();
   options.confirm?.();
   await container.start();
