@@ -1,0 +1,132 @@
+/**
+ * The one script that looks at a machine; any POSIX shell runs it, as any user, here or over SSH. It changes nothing. What it prints
+ * is read by `probe-sections.ts`: each part between a line `NONCE begin NAME` and `NONCE end CODE`.
+ *
+ * @param nonce Random, so that nothing a program prints can be taken for a line of ours.
+ * @param options `root` stands before absolute paths; `limitS` is how long one program may take, in seconds; `paths` are folders whose
+ * disks are wanted.
+ */
+export function probeScript(
+  nonce: string,
+  {
+    root = "",
+    limitS = 10,
+    paths = [],
+  }: { root?: string; limitS?: number; paths?: readonly string[] } = {},
+): string {
+  const folders = ["/", "/var/lib/docker", ...paths].map(quote).join(" ");
+  return `LC_ALL=C; export LC_ALL
+PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin; export PATH
+root=${quote(root)}
+
+# A program that hangs is killed; its own children do not count.
+limited() {
+  "$@" </dev/null & pid=$!
+  ( sleep ${limitS} & nap=$!; trap 'kill $nap; exit' TERM; wait $nap; kill -9 $pid ) >/dev/null 2>&1 & dog=$!
+  wait $pid 2>/dev/null; code=$?
+  kill $dog 2>/dev/null
+  return $code
+}
+part() {
+  echo "${nonce} begin $1"; shift
+  "$@" 2>&1; code=$?
+  echo; echo "${nonce} end $code"
+}
+has() { command -v "$1" >/dev/null 2>&1; }
+
+system() {
+  uname -n; uname -s; uname -r; uname -m
+  getconf _NPROCESSORS_ONLN 2>/dev/null || grep -c ^processor /proc/cpuinfo
+}
+devices() {
+  for device in "$root"/sys/bus/pci/devices/*; do
+    [ -r "$device/class" ] || continue
+    class=$(cat "$device/class"); vendor=$(cat "$device/vendor"); id=$(cat "$device/device")
+    case $class in 0x03*|0x12*) ;; *) continue ;; esac
+    case $vendor in 0x10de|0x1002|0x8086) ;; *) continue ;; esac
+    driver=$(readlink "$device/driver"); name=
+    for ids in "$root"/usr/share/misc/pci.ids "$root"/usr/share/hwdata/pci.ids; do
+      [ -r "$ids" ] || continue
+      name=$(awk -v v="\${vendor#0x}" -v d="\${id#0x}" '/^[0-9a-f]/ { on = substr($0, 1, 4) == v } on && /^\\t[0-9a-f]/ && substr($0, 2, 4) == d { print substr($0, 8); exit }' "$ids")
+      break
+    done
+    echo "\${device##*/} $class $vendor $id \${driver##*/}|$name"
+  done
+  :
+}
+nodes() {
+  for node in "$root"/dev/kfd "$root"/dev/dri/renderD* "$root"/dev/nvidia[0-9]* "$root"/dev/nvidiactl; do
+    [ -e "$node" ] || continue
+    if [ -r "$node" ] && [ -w "$node" ]; then echo "open \${node#"$root"}"; else echo "shut \${node#"$root"}"; fi
+  done
+  :
+}
+driver_gpus() {
+  for gpu in "$root"/proc/driver/nvidia/gpus/*; do
+    [ -d "$gpu" ] || continue
+    echo "bus \${gpu##*/}"; cat "$gpu/information"
+  done
+  :
+}
+sockets() {
+  uid=$(id -u)
+  for socket in /var/run/docker.sock "\${XDG_RUNTIME_DIR:-/run/user/$uid}/docker.sock" "/run/user/$uid/docker.sock" "$HOME/.docker/run/docker.sock" /run/podman/podman.sock "\${XDG_RUNTIME_DIR:-/run/user/$uid}/podman/podman.sock"; do
+    [ -S "$socket" ] || continue
+    if [ -r "$socket" ] && [ -w "$socket" ]; then echo "open $socket"; else echo "shut $socket"; fi
+  done
+  :
+}
+programs() {
+  for program in docker dockerd podman runc crun runsc sysbox-runc nvidia-smi nvidia-ctk nvidia-container-cli nvidia-container-runtime nvidia-container-runtime-hook rocm-smi; do
+    has $program && echo "$program $(command -v $program)"
+  done
+  :
+}
+device_interface() {
+  grep -l nvidia.com/gpu "$root"/etc/cdi/* "$root"/var/run/cdi/* 2>/dev/null
+  :
+}
+control_groups() {
+  if [ -f /sys/fs/cgroup/cgroup.controllers ]; then echo 2; elif [ -d /sys/fs/cgroup ]; then echo 1; fi
+}
+
+part system system
+part release cat /etc/os-release
+part memory cat /proc/meminfo
+part user id
+part control-groups control_groups
+for folder in ${folders}; do
+  [ -d "$folder" ] && part disk limited df -Pk "$folder"
+done
+part programs programs
+part sockets sockets
+part sudo limited sudo -n true
+has podman && part podman limited podman --version
+has runc && part runc limited runc --version
+if has nvidia-ctk; then part toolkit limited nvidia-ctk --version
+elif has nvidia-container-cli; then part toolkit limited nvidia-container-cli --version
+fi
+part device-interface device_interface
+part pci devices
+part nodes nodes
+[ -r "$root"/proc/driver/nvidia/version ] && part driver cat "$root"/proc/driver/nvidia/version
+part driver-gpus driver_gpus
+if has nvidia-smi; then
+  part smi-query limited nvidia-smi --query-gpu=index,uuid,name,memory.total,driver_version,compute_cap,mig.mode.current --format=csv,noheader,nounits
+  # Killed after its time: the other questions would only hang as well.
+  if [ $code -lt 124 ] || [ $code -eq 255 ]; then
+    # Drivers before 470 do not know all of the fields.
+    [ $code -eq 2 ] && part smi-query-old limited nvidia-smi --query-gpu=index,uuid,name,memory.total,driver_version --format=csv,noheader,nounits
+    part smi-list limited nvidia-smi -L
+    part smi-bus limited nvidia-smi --query-gpu=uuid,pci.bus_id --format=csv,noheader
+    part smi-apps limited nvidia-smi --query-compute-apps=gpu_uuid,pid,process_name,used_memory --format=csv,noheader,nounits
+    part smi-summary limited nvidia-smi
+  fi
+fi
+echo "${nonce} done"
+`;
+}
+
+function quote(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`;
+}
