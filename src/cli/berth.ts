@@ -3,8 +3,10 @@ import { demoCommand } from "./demo.ts";
 import { doctorCommand } from "./doctor.ts";
 import { engineCommand } from "./engine.ts";
 import { gcCommand } from "./gc.ts";
+import { hostCommand } from "./host.ts";
 import { imageCommand } from "./image.ts";
 import { type Interrupts, listenForInterrupts } from "./interrupts.ts";
+import { labelsCommand } from "./labels.ts";
 import { describeError, exitCodeOf } from "./print-error.ts";
 import { run } from "./run.ts";
 import { runCommand } from "./run-options.ts";
@@ -59,6 +61,8 @@ function program(interrupts: Interrupts, logLevel: string): Command {
     .addCommand(gcCommand(signal))
     .addCommand(doctorCommand(signal))
     .addCommand(engineCommand(signal))
+    .addCommand(hostCommand(signal))
+    .addCommand(labelsCommand(signal))
     .addCommand(imageCommand(signal))
     .addCommand(validateCommand())
     .addHelpText(

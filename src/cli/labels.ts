@@ -1,0 +1,91 @@
+import { Command } from "commander";
+import { probeMachine } from "../hosts/probe-machine.ts";
+import { explainLabels } from "../profiles/explain-labels.ts";
+import { fits } from "../profiles/fits.ts";
+import { isAddressed, matchLabels } from "../profiles/match-labels.ts";
+import { offeredLabels } from "../profiles/offered-labels.ts";
+import { thisMachine } from "./this-machine.ts";
+import { alignedTable } from "./view/aligned-table.ts";
+
+type Flags = { readonly docker?: string; readonly json?: true };
+
+/** Exit codes of the contract: what was asked makes no sense; no host can do it. */
+const WRONG = 2;
+const NO_HOST = 3;
+
+/** `berth labels`: what jobs can ask for here; with labels what they mean and whether this machine fits. */
+export function labelsCommand(signal: AbortSignal): Command {
+  return new Command("labels")
+    .description("Say what runs-on can ask for here, or what labels mean and which host fits.")
+    .argument("[labels...]", "labels as in runs-on")
+    .option("--json", "print one JSON object")
+    .option("--docker <endpoint>", "the engine to use, as in DOCKER_HOST")
+    .addHelpText(
+      "after",
+      "\nExit code with labels: 0 this machine fits, 2 a label means nothing or they contradict each other, 3 it does not fit.\n\nExample:\n  berth labels gpu=a100:2 mem=64g",
+    )
+    .action(async (labels: string[], flags: Flags) => {
+      const host = await probeMachine({ connect: thisMachine(flags), signal });
+      if (labels.length > 0) {
+        const answer = answerFor(labels, host);
+        process.stdout.write(flags.json ? asJson({ host: host.name, ...answer }) : asText(answer));
+        if (answer.exitCode !== 0) process.exitCode = answer.exitCode;
+        return;
+      }
+      const offered = offeredLabels(host);
+      const rows = offered.map(({ label, meaning, here }) => [label, meaning, here]);
+      const table = alignedTable([["LABEL", "MEANING", `ON ${host.name}`], ...rows]);
+      process.stdout.write(flags.json ? asJson({ host: host.name, labels: offered }) : table);
+    });
+}
+
+type Answer = ReturnType<typeof answerFor>;
+
+function answerFor(labels: readonly string[], host: Parameters<typeof fits>[1]) {
+  const explained = explainLabels(labels);
+  const match = matchLabels(labels);
+  const addressed = isAddressed(labels, { claim: "berth" });
+  if (match?.kind !== "need") {
+    const unknown = explained.filter(({ known }) => !known).map(({ label }) => label);
+    const why = match?.why ?? `Berth leaves such a job alone, because of ${unknown.join(", ")}.`;
+    return {
+      labels: explained,
+      need: null,
+      fits: false,
+      reasons: [why],
+      addressed,
+      exitCode: WRONG,
+    };
+  }
+  const reasons = fits(match.need, host);
+  const exitCode = reasons.length === 0 ? 0 : NO_HOST;
+  return {
+    labels: explained,
+    need: match.need,
+    fits: exitCode === 0,
+    reasons,
+    addressed,
+    host: host.name,
+    exitCode,
+  };
+}
+
+function asText({ labels, reasons, addressed, need, host }: Answer & { host?: string }): string {
+  const rows = labels.map(({ label, known, meaning }) => [
+    `${known ? "✓" : "✗"} ${label}`,
+    meaning,
+  ]);
+  const verdict =
+    reasons.length === 0 ? [`✓ ${host} fits.`] : reasons.map((reason) => `✗ ${reason}`);
+  const hint =
+    addressed || need === null
+      ? []
+      : [
+          "The service takes such a job only with the label berth, or a profile's name, beside these.",
+        ];
+  return `${alignedTable(rows)}\n${[...verdict, ...hint].join("\n")}\n`;
+}
+
+function asJson({ exitCode, ...value }: { readonly exitCode?: number; [field: string]: unknown }) {
+  return `${JSON.stringify(value, null, 2)}\n`;
+}

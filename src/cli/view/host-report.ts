@@ -1,0 +1,115 @@
+import type { EngineFacts, GpuFacts, HostFacts } from "../../hosts/host-facts.ts";
+import { formatSize } from "../../profiles/size.ts";
+import { alignedTable } from "./aligned-table.ts";
+
+/** All that probing a machine found out, for people. */
+export function hostReport(facts: HostFacts): string {
+  const { name, distribution, os, kernel, arch, cpus, memoryBytes, sudo, user } = facts;
+  const disks = facts.disks.map(
+    (disk, at) =>
+      [
+        at === 0 ? "disk" : "",
+        `${disk.path}: ${formatSize(disk.freeBytes)} free of ${formatSize(disk.totalBytes)}`,
+      ] as const,
+  );
+  const root = user === "root" ? "this user is root" : sudo ? "sudo needs no password" : "no";
+  const system = alignedTable([
+    ["host", `${name} (this machine)`],
+    ["system", `${distribution ?? os}, kernel ${kernel}, ${arch}`],
+    ["CPUs", String(cpus)],
+    ["memory", formatSize(memoryBytes)],
+    ...disks,
+    ["control groups", facts.cgroupVersion === null ? "none" : `v${facts.cgroupVersion}`],
+    ["root", root],
+    ["runc", facts.runc ?? "not found"],
+    ["NVIDIA toolkit", facts.nvidiaToolkit ?? "not found"],
+  ]);
+  return [system, engineTable(facts.engines), gpuTable(facts.gpus), notes(facts)]
+    .filter(Boolean)
+    .join("\n");
+}
+
+/** A line for each host. */
+export function hostTable(hosts: readonly HostFacts[]): string {
+  const rows = hosts.map(({ name, arch, cpus, memoryBytes, engines, gpus, warnings }) => [
+    name,
+    arch,
+    String(cpus),
+    formatSize(memoryBytes),
+    engines
+      .filter(({ usable }) => usable)
+      .map(engineName)
+      .join(", ") || "none",
+    gpuSummary(gpus),
+    warnings.length === 0 ? "" : String(warnings.length),
+  ]);
+  return alignedTable([["HOST", "ARCH", "CPUS", "MEMORY", "ENGINES", "GPUS", "WARNINGS"], ...rows]);
+}
+
+function engineTable(engines: readonly EngineFacts[]): string {
+  if (engines.length === 0) return "No container engine. Run `berth doctor --fix`.\n";
+  const rows = engines.map((engine) => [
+    `${engine.usable ? "✓" : "✗"} ${engineName(engine)}`,
+    engine.apiVersion ?? "",
+    engine.endpoint,
+    engine.storageDriver ?? "",
+    engine.cgroupVersion === null ? "" : `v${engine.cgroupVersion} ${engine.cgroupDriver ?? ""}`,
+    engine.runtimes.join(", "),
+    engine.usable ? (engine.enforcesLimits ? "enforced" : "not enforced") : "",
+    engine.isDefault ? "berth run uses it" : "",
+  ]);
+  return alignedTable([
+    ["  ENGINE", "API", "ENDPOINT", "STORAGE", "CGROUPS", "RUNTIMES", "LIMITS", ""],
+    ...rows,
+  ]);
+}
+
+function gpuTable(gpus: readonly GpuFacts[]): string {
+  if (gpus.length === 0) return "No GPU.\n";
+  const rows = gpus.map((gpu) => [
+    `${gpu.usable ? "✓" : "✗"} ${gpu.index ?? "?"}`,
+    gpu.model,
+    gpu.memoryBytes === null ? "?" : formatSize(gpu.memoryBytes),
+    gpu.driver ?? "?",
+    gpu.cuda ?? "",
+    gpu.mig.map(({ profile }) => profile).join(", "),
+    inUse(gpu),
+    gpu.uuid ?? gpu.pciAddress ?? "",
+  ]);
+  return alignedTable([
+    ["  GPU", "MODEL", "MEMORY", "DRIVER", "CUDA", "MIG", "IN USE", "UUID"],
+    ...rows,
+  ]);
+}
+
+function inUse({ processes }: GpuFacts): string {
+  if (processes.length === 0) return "";
+  return `${processes.length} ${processes.length === 1 ? "process" : "processes"}`;
+}
+
+/** Why something cannot be used, and warnings, each with what to do. */
+function notes({ engines, gpus, warnings }: HostFacts): string {
+  const unusable = [
+    ...engines.map((one) => ({ ...one, what: one.endpoint })),
+    ...gpus.map((one) => ({ ...one, what: `GPU ${one.index ?? one.pciAddress ?? "?"}` })),
+  ].filter(({ usable }) => !usable);
+  return [
+    ...unusable.map(({ what, reason = "", remedy = "" }) => `✗ ${what}: ${reason}\n  ${remedy}\n`),
+    ...warnings.map(({ message, remedy }) => `! ${message}\n  ${remedy}\n`),
+  ].join("");
+}
+
+function engineName({ kind, version, rootless }: EngineFacts): string {
+  const name = kind === "podman" ? "Podman" : "Docker";
+  return [name, version, rootless ? "rootless" : undefined].filter(Boolean).join(" ");
+}
+
+function gpuSummary(gpus: readonly GpuFacts[]): string {
+  const usable = gpus.filter((gpu) => gpu.usable);
+  const models = [...new Set(usable.map(({ model }) => model))];
+  const good = models.map(
+    (model) => `${usable.filter((gpu) => gpu.model === model).length} × ${model}`,
+  );
+  const bad = gpus.length - usable.length;
+  return [...good, ...(bad > 0 ? [`${bad} not usable`] : [])].join(", ") || "none";
+}
