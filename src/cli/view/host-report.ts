@@ -93,8 +93,15 @@ function notes({ engines, gpus, warnings }: HostFacts): string {
     ...engines.map((one) => ({ ...one, what: one.endpoint })),
     ...gpus.map((one) => ({ ...one, what: `GPU ${one.index ?? one.pciAddress ?? "?"}` })),
   ].filter(({ usable }) => !usable);
+  // Eight GPUs without a driver have one reason.
+  const alike = Object.groupBy(
+    unusable,
+    ({ reason = "", remedy = "" }) => `${reason}\n  ${remedy}`,
+  );
   return [
-    ...unusable.map(({ what, reason = "", remedy = "" }) => `✗ ${what}: ${reason}\n  ${remedy}\n`),
+    ...Object.entries(alike).map(
+      ([why, ones = []]) => `✗ ${ones.map(({ what }) => what).join(", ")}: ${why}\n`,
+    ),
     ...warnings.map(({ message, remedy }) => `! ${message}\n  ${remedy}\n`),
   ].join("");
 }
