@@ -3,6 +3,8 @@ import { readContainerLog } from "./container-shell.ts";
 
 /** Lines of a service's log that are printed at most. */
 const LINES = 5000;
+/** The same in characters: a line may have no end. */
+const CHARACTERS = 2 ** 20;
 
 /** Lines that several write at once, each writer's told together and in the order of the writers. */
 export type OrderedLines = { write(line: string): void; end(): void };
@@ -29,7 +31,7 @@ export function inOrder(count: number, tell: (line: string) => void): OrderedLin
   }));
 }
 
-/** The last lines that a container printed, both streams; none when it is gone. */
+/** The last lines that a container printed, both streams, not more than two million characters of them; none when it is gone. */
 export async function readLastLines(
   docker: Docker,
   containerId: string,
@@ -37,13 +39,19 @@ export async function readLastLines(
 ): Promise<string[]> {
   const streams = { stdout: new TextDecoder(), stderr: new TextDecoder() };
   let text = "";
+  let isCut = false;
   for await (const { stream, data } of readContainerLog(docker, containerId, {
     tail: LINES,
     signal,
   })) {
     text += streams[stream].decode(data, { stream: true });
+    if (text.length > 2 * CHARACTERS) {
+      text = text.slice(-CHARACTERS);
+      isCut = true;
+    }
   }
   const lines = text.split(/\r?\n/);
   if (lines.at(-1) === "") lines.pop();
+  if (isCut) lines.unshift(`(the last ${CHARACTERS} characters)`);
   return lines.length < LINES ? lines : [`(the last ${LINES} lines)`, ...lines.slice(-LINES)];
 }

@@ -138,6 +138,19 @@ except ConnectionError as error: print(type(error).__name__)`);
     expect(await job.python(ask("localhost", echo?.ports[7000], "hi"))).toBe("hi and the end");
   });
 
+  it("have the end of their log printed where a line has none", async () => {
+    await using job = await aJob();
+    const program = 'import sys; sys.stdout.write("x" * 9_000_000 + "the end"); sys.stdout.flush()';
+    const { endless } = await job.start([await aService("endless", program)]);
+    await job.docker.getContainer(endless?.id ?? "").wait();
+
+    await job.stop();
+
+    const longest = job.lines.toSorted((a, b) => b.length - a.length)[0] ?? "";
+    expect(longest).toMatch(/xthe end$/);
+    expect(longest.length).toBeLessThan(3_000_000);
+  });
+
   it("do not take the name of another job", async () => {
     await using job = await aJob();
     const name = `berth-${job.jobId}-db`;
