@@ -262,7 +262,7 @@ describe.each([...place.shells, place.withoutSetsid])("$name", (kind) => {
     const binary = Buffer.from(Array.from({ length: 1024 }, (_, index) => index % 256));
     const long = "0123456789abcde'\n".repeat(12_000);
     const write = [
-      { path: file("made/deep/short.sh"), content: "echo 'short'\n", mode: 0o755 },
+      { path: file("made/deep/short.sh"), content: "#!/bin/sh\necho 'short'\n", mode: 0o755 },
       { path: file("made/binary"), content: binary },
       { path: file("made/no-nul"), content: binary.filter((byte) => byte !== 0) },
       { path: file("made/long"), content: long },

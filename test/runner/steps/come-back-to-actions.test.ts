@@ -115,7 +115,7 @@ it("remembers that a composite action ran out of time, and leaves out the same s
 runs:
   using: composite
   steps:
-    - { run: 'echo begun; exec sleep 30', shell: bash }
+    - { run: exec sleep 30, shell: bash }
     - { run: echo never, shell: sh, if: always() }`,
   };
   const always = { if: "always()" };
