@@ -164,24 +164,16 @@ const troubles: Trouble[] = [
   },
   {
     title: "rm -rf of RUNNER_TEMP",
-    job: { steps: ["rm -rf $RUNNER_TEMP", "sudo rm -rf $RUNNER_TEMP", "echo on"] },
+    // The folder itself is a mount and stays; all in it goes, the step's own script too.
+    job: { steps: ["rm -rf $RUNNER_TEMP || true", "sudo rm -rf $RUNNER_TEMP || true", "echo on"] },
     expected: { conclusion: "success", log: ["on"] },
   },
   {
     title: "rm -rf of the workspace",
     job: {
-      steps: [
-        "sudo rm -rf /__w/*/",
-        "pwd",
-        { ...always("echo from $PWD"), "working-directory": "/" },
-      ],
+      steps: ["touch file; sudo rm -rf /__w/*/ || true", 'echo "files: $(ls -A)"; touch again'],
     },
-    expected: {
-      conclusion: "failure",
-      outcomes: ["success", "failure", "success", "success"],
-      annotations: [/with working directory '\/__w\/.*No such file or directory/],
-      log: ["from /"],
-    },
+    expected: { conclusion: "success", log: ["files: "] },
   },
   {
     title: "rm -rf of all in /dev/shm and /tmp, in the middle of a step",
@@ -254,11 +246,11 @@ const troubles: Trouble[] = [
   {
     title: "a full disk under the job's folders",
     job: {
-      container: { image: "berth-test/debian", options: "--tmpfs /__w:size=64k" },
+      container: { image: "berth-test/debian", options: "--tmpfs /__w/_temp:size=64k" },
       steps: [
-        "head -c 1000000 /dev/zero >fill; df /__w",
+        "head -c 1000000 /dev/zero >$RUNNER_TEMP/fill; df $RUNNER_TEMP",
         always(`${LONG}; echo never`),
-        always("rm fill"),
+        always("rm $RUNNER_TEMP/fill"),
       ],
     },
     expected: { conclusion: "failure", log: [/No space left on device/] },
