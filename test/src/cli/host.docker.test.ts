@@ -29,7 +29,11 @@ esac
 });
 afterAll(() => rm(cwd, { recursive: true, force: true }));
 
-const withGpu = () => ({ cwd, env: { PATH: `${cwd}:${process.env.PATH}` } });
+// The engine may be Berth's own, which is found by the state folder.
+const withGpu = () => ({
+  cwd,
+  env: { PATH: `${cwd}:${process.env.PATH}`, XDG_STATE_HOME: process.env.XDG_STATE_HOME },
+});
 
 describe("berth host", () => {
   it("probes this machine", async () => {
