@@ -20,7 +20,7 @@ import { stateFolder } from "../src/store/state-folder.ts";
 import "../test/coming-back/json-imports.ts";
 import { measureActions } from "./bench/action-figures.ts";
 import { bareAttach, bareJobMs, execMs, idleContainer } from "./bench/bare-engine.ts";
-import { createFigures, median } from "./bench/figures.ts";
+import { createFigures, median, medians } from "./bench/figures.ts";
 import { logSeconds, makeRepository, runAct, runBerth, workflowOf } from "./bench/run-workflow.ts";
 
 // Imports the workflow parser, and so has to come after what makes that possible.
@@ -80,9 +80,8 @@ const twentySteps = await median(rounds, async () => {
 note("20 steps", twentySteps, "ms");
 note("… / one docker exec with 20 starts of bash", twentySteps / oneScript, "×", 1.5);
 
-const bareJob = await median(rounds, () => bareJobMs(docker, image));
+const [bareJob, ready] = await medians(rounds * 3, [() => bareJobMs(docker, image), jobReadyMs]);
 note("the engine calls of a job, bare and side by side", bareJob, "ms");
-const ready = await median(rounds, () => jobReadyMs());
 note("making a job ready", ready, "ms");
 note("… / bare", ready / bareJob, "×", 1.3);
 note(

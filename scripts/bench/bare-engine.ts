@@ -3,6 +3,7 @@ import { performance } from "node:perf_hooks";
 import type { Duplex } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import type Docker from "dockerode";
+import { jobVolumes } from "../../src/containers/job-folders.ts";
 
 /** A container that idles, for measuring what the engine costs without Berth. Disposing of it removes it. */
 export async function idleContainer(
@@ -38,7 +39,7 @@ export async function execMs(container: Docker.Container, script: string): Promi
   return performance.now() - begun;
 }
 
-/** Network, three volumes, container, attach, start and a first byte: the engine calls of a job, made bare and side by side. */
+/** Network, volumes, container, attach, start and a first byte: the engine calls of a job, made bare and side by side. */
 export async function bareJobMs(docker: Docker, image: string): Promise<number> {
   const name = `berth-bench-${randomBytes(4).toString("hex")}`;
   const begun = performance.now();
@@ -54,7 +55,7 @@ export async function bareJobMs(docker: Docker, image: string): Promise<number> 
         Init: true,
         NetworkMode: name,
         LogConfig: { Type: "local", Config: {} },
-        Mounts: ["/__w", "/__t", "/github"].map((Target) => ({
+        Mounts: jobVolumes("bench").map((Target) => ({
           Type: "volume",
           Source: "",
           Target,
