@@ -2,8 +2,9 @@ import { readdir, stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { BerthError } from "../../runner/errors.ts";
+import { whyUnreadable } from "../config/why-unreadable.ts";
 import type { LocalAction } from "../github/local-repository.ts";
-import { readText, reasonOf } from "./read-settings.ts";
+import { readText } from "./read-settings.ts";
 
 /**
  * `--local-action OWNER/REPO[/PATH]@REF=DIR` and files with one a line. A folder is relative to the current one, in a file to that of
@@ -71,7 +72,7 @@ function nameOf({ owner, repo, path, ref }: LocalAction): string {
 
 async function checkFolder({ folder, path }: LocalAction, given: Given): Promise<void> {
   const found = await stat(folder).catch((cause: unknown) => {
-    const why = reasonOf(cause).replace("no such file", "no such folder");
+    const why = whyUnreadable(cause).replace("no such file", "no such folder");
     throw invalid(given, `names ${folder}, and ${why}`, "Check the path.", cause);
   });
   if (!found.isDirectory()) throw invalid(given, `names ${folder}, which is no folder`);

@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { parse } from "dotenv";
 import { BerthError } from "../../runner/errors.ts";
 import { explainBadVariable } from "../../runner/workflow/variable-names.ts";
+import { whyUnreadable } from "../config/why-unreadable.ts";
 
 export type Values = { readonly [name: string]: string };
 
@@ -59,25 +60,10 @@ export async function readText(file: string, flag: string): Promise<string> {
     return await readFile(file, "utf8");
   } catch (cause) {
     throw new BerthError("INPUT_INVALID", {
-      message: `${flag} ${file} cannot be read: ${reasonOf(cause)}.`,
+      message: `${flag} ${file} cannot be read: ${whyUnreadable(cause)}.`,
       remedy: "Check the path; it is taken from the folder you are in.",
       cause,
     });
-  }
-}
-
-export function reasonOf(error: unknown): string {
-  const code = error instanceof Error && "code" in error ? error.code : undefined;
-  switch (code) {
-    case "ENOENT":
-      return "there is no such file";
-    case "EACCES":
-    case "EPERM":
-      return "this user may not read it";
-    case "EISDIR":
-      return "it is a folder";
-    default:
-      return error instanceof Error ? error.message : String(error);
   }
 }
 

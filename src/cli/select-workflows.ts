@@ -5,7 +5,7 @@ import { BerthError } from "../../runner/errors.ts";
 import { printProblem } from "../../runner/workflow/problems.ts";
 import { checkWorkflow, type WorkflowSource } from "../../runner/workflow/read-workflow.ts";
 import type { Workflow } from "../../runner/workflow/workflow.ts";
-import { reasonOf } from "./read-settings.ts";
+import { whyUnreadable } from "../config/why-unreadable.ts";
 
 const FOLDER = ".github/workflows";
 
@@ -105,7 +105,7 @@ async function readRegularFile(path: string): Promise<string> {
     found = await stat(path);
     if (found.isFile() && found.size <= LARGEST_WORKFLOW_BYTES) return await readFile(path, "utf8");
   } catch (cause) {
-    throw unreadable(path, reasonOf(cause), cause);
+    throw unreadable(path, whyUnreadable(cause), cause);
   }
   if (found.isDirectory()) throw unreadable(path, "it is a folder");
   throw unreadable(

@@ -6,7 +6,7 @@ import {
   type Path,
   replacePlaceholders,
 } from "./placeholders.ts";
-import { reasonOf } from "./read-secret-file.ts";
+import { whyUnreadable } from "./why-unreadable.ts";
 
 export type Environment = { readonly [name: string]: string | undefined };
 
@@ -78,6 +78,6 @@ function readVariableFile(name: string, file: string): { value: string } | { pro
   try {
     return { value: readFileSync(file, "utf8").replace(/\r?\n$/, "") };
   } catch (error) {
-    return { problem: `${name}_FILE is ${file}, which cannot be read: ${reasonOf(error)}` };
+    return { problem: `${name}_FILE is ${file}, which cannot be read: ${whyUnreadable(error)}` };
   }
 }

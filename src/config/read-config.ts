@@ -10,8 +10,8 @@ import { hideSecrets } from "./hide-secrets.ts";
 import { type Environment, type Interpolated, interpolate } from "./interpolate.ts";
 import { configSchema } from "./json-schema.ts";
 import type { Path } from "./placeholders.ts";
-import { reasonOf } from "./read-secret-file.ts";
 import { resolveFiles, type ServiceConfig } from "./resolve-files.ts";
+import { whyUnreadable } from "./why-unreadable.ts";
 import { placeOf } from "./yaml-places.ts";
 
 export type ReadConfig =
@@ -74,7 +74,7 @@ function readText(path: string, file: string): string {
     return readFileSync(path, "utf8");
   } catch (cause) {
     throw new BerthError("CONFIG_INVALID", {
-      message: `The configuration ${file} cannot be read: ${reasonOf(cause)}.`,
+      message: `The configuration ${file} cannot be read: ${whyUnreadable(cause)}.`,
       remedy: "Name the file with -c FILE.",
       cause,
     });

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { resolve } from "node:path";
+import { whyUnreadable } from "./why-unreadable.ts";
 
 /** A path of `berth.yml`: relative to the file's folder, `~/` is the home of Berth's user. */
 export function resolvePath(path: string, folder: string): string {
@@ -13,24 +14,6 @@ export function readSecretFile(path: string): { value: string } | { problem: str
     const value = readFileSync(path, "utf8").trim();
     return value === "" ? { problem: `${path} is empty` } : { value };
   } catch (error) {
-    return { problem: `${path} cannot be read: ${reasonOf(error)}` };
+    return { problem: `${path} cannot be read: ${whyUnreadable(error)}` };
   }
-}
-
-export function reasonOf(error: unknown): string {
-  switch (codeOf(error)) {
-    case "ENOENT":
-      return "there is no such file";
-    case "EACCES":
-    case "EPERM":
-      return "this user may not read it";
-    case "EISDIR":
-      return "it is a folder";
-    default:
-      return error instanceof Error ? error.message : String(error);
-  }
-}
-
-function codeOf(error: unknown): unknown {
-  return typeof error === "object" && error !== null && "code" in error ? error.code : undefined;
 }

@@ -3,7 +3,8 @@ import { accessSync, constants, statSync } from "node:fs";
 import type { Config, Host } from "./config.ts";
 import type { PathProblem } from "./interpolate.ts";
 import { placeholdersIn } from "./placeholders.ts";
-import { readSecretFile, reasonOf, resolvePath } from "./read-secret-file.ts";
+import { readSecretFile, resolvePath } from "./read-secret-file.ts";
+import { whyUnreadable } from "./why-unreadable.ts";
 
 /** The configuration as the service uses it: secrets read, paths absolute. */
 export type ServiceConfig = Omit<Config, "github" | "secretKeyFile"> & {
@@ -114,7 +115,7 @@ function resolveHost(host: Host, { folder, problems, index }: Reading & { index:
     accessSync(identityFile, constants.R_OK);
     if (statSync(identityFile).isDirectory()) throw new Error("it is a folder");
   } catch (error) {
-    const message = `identityFile of host ${host.name}: ${identityFile} cannot be read: ${reasonOf(error)}`;
+    const message = `identityFile of host ${host.name}: ${identityFile} cannot be read: ${whyUnreadable(error)}`;
     problems.push({ path: ["hosts", index, "identityFile"], message });
   }
   return { ...host, identityFile };
