@@ -1,5 +1,6 @@
 import type { Duplex } from "node:stream";
 import { finished } from "node:stream/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import type Docker from "dockerode";
 import { BerthError } from "../../runner/errors.ts";
 import type { Siblings, StepContainerSpec } from "../../runner/job/siblings.ts";
@@ -14,6 +15,7 @@ import { stopWhenAborted } from "./stop-step-container.ts";
 
 /** On the container of a docker action: its key. */
 const STEP_LABEL = "io.berth.step";
+const BUSY_PAUSE_MS = 50;
 
 export type StepContainersOptions = {
   readonly jobId: string;
@@ -106,6 +108,7 @@ async function findStarted(
     } catch (error) {
       if (statusOf(error) === 404) return undefined;
       if (statusOf(error) !== 409) throw error;
+      await sleep(BUSY_PAUSE_MS); // that life starts it now, or the engine is about to remove it
     }
   }
 }
