@@ -23,11 +23,13 @@ export type EngineDescription = {
   readonly id: string;
   readonly kind: "docker" | "podman";
   readonly rootless: boolean;
+  /** What its containers run: `linux` or `windows`. */
   readonly osType: string | null;
   readonly storageDriver: string | null;
   readonly cgroupDriver: string | null;
   readonly cgroupVersion: string | null;
   readonly runtimes: readonly string[];
+  /** Memory and CPU limits hold. */
   readonly enforcesLimits: boolean;
   readonly runc: string | null;
 };

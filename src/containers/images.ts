@@ -174,7 +174,7 @@ function isFinal(error: unknown): boolean {
 function notFound(reference: ImageReference, reason: string, loggedIn = false): BerthError {
   const denied = /denied|unauthorized|no basic auth|authentication required/i.test(reason);
   return new BerthError("IMAGE_NOT_FOUND", {
-    message: `The image ${reference.name} cannot be had from ${reference.registry}: ${reason}`,
+    message: `The image ${reference.name} cannot be had from ${reference.registry}: ${reason.replace(/\.$/, "")}.`,
     remedy: remedyFor(reference, { denied, loggedIn, unreachable: isUnreachable(reason) }),
   });
 }

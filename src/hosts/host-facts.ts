@@ -1,3 +1,4 @@
+import type { EngineDescription } from "../containers/describe-engine.ts";
 import type { GpuCapability } from "../profiles/capability.ts";
 
 /** What probing a machine found out. Sizes are in bytes; `null` is what could not be found out. */
@@ -32,26 +33,15 @@ export type DiskFacts = {
 };
 
 /** One container engine of the machine, at one socket. */
-export type EngineFacts = {
-  readonly kind: "docker" | "podman";
+export type EngineFacts = Omit<EngineDescription, "id"> & {
   readonly endpoint: string;
   /** The one that `berth run` uses. */
   readonly isDefault: boolean;
   readonly usable: boolean;
   readonly reason?: string;
   readonly remedy?: string;
-  readonly rootless: boolean;
   readonly version: string | null;
   readonly apiVersion: string | null;
-  /** What its containers run: `linux` or `windows`. */
-  readonly osType: string | null;
-  readonly storageDriver: string | null;
-  readonly cgroupDriver: string | null;
-  readonly cgroupVersion: string | null;
-  readonly runtimes: readonly string[];
-  /** Memory and CPU limits hold. */
-  readonly enforcesLimits: boolean;
-  readonly runc: string | null;
 };
 
 export type GpuFacts = GpuCapability & {
