@@ -41,20 +41,28 @@ describe(`a job whose process dies (seed ${SEED})`, () => {
   });
 });
 
-it("takes a job over from a process that was stopped for good while the job prints", async () => {
+it("takes a job over from processes that were stopped for good, one after the other, while the job prints", async () => {
   const id = `stopped-${process.pid}`;
   const folder = mkdtempSync(join(tmpdir(), "berth-coming-back-"));
   const blockLines = 400_000; // 3 MB a step: more than the engine takes before it lets nobody else attach
-  const stopped = start(folder, id, blockLines);
+  const stopped: ChildProcess[] = [];
+  const gone: Promise<unknown>[] = [];
   try {
-    await logOf(folder, 1_000_000);
-    const gone = once(stopped, "exit");
-    stopped.kill("SIGSTOP");
+    for (const bytes of [1_000_000, 60_000_000]) {
+      const life = start(folder, id, blockLines);
+      stopped.push(life);
+      gone.push(once(life, "exit"));
+      await logOf(folder, bytes);
+      life.kill("SIGSTOP");
+    }
 
-    const next = start(folder, id, blockLines);
-    const [code] = await once(next, "exit");
+    const last = start(folder, id, blockLines);
+    const [code] = await once(last, "exit");
 
-    expect(await gone).toEqual([null, "SIGKILL"]);
+    expect(await Promise.all(gone)).toEqual([
+      [null, "SIGKILL"],
+      [null, "SIGKILL"],
+    ]);
     const events = JSON.parse(readFileSync(join(folder, "events.json"), "utf8")) as JobEvent[];
     const blocks = events.filter((event) => event.type === "log" && event.line === "block 20");
     expect([code, blocks.length, events.at(-1)]).toMatchObject([
@@ -63,7 +71,7 @@ it("takes a job over from a process that was stopped for good while the job prin
       { type: "job_finished", conclusion: "success" },
     ]);
   } finally {
-    stopped.kill("SIGKILL");
+    for (const life of stopped) life.kill("SIGKILL");
     rmSync(folder, { recursive: true, force: true });
   }
 });

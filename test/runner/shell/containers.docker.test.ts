@@ -85,18 +85,18 @@ describe.each(["berth-test/debian", "berth-test/busybox"])("in a container of %s
   it("works as a user of no name on a file system that cannot be written to", async () => {
     const job = await makeJob({
       User: "12345:23456",
-      HostConfig: { ReadonlyRootfs: true, Tmpfs: { "/work": "mode=1777" }, CapDrop: ["ALL"] },
+      HostConfig: { ReadonlyRootfs: true, Tmpfs: { "/data": "mode=1777" }, CapDrop: ["ALL"] },
     });
     const shell = await job.open();
-    const collect = [{ path: "/work/out", limitBytes: 99 }];
+    const collect = [{ path: "/data/out", limitBytes: 99 }];
 
-    const script = "echo a >/dev/stdout; echo b >/dev/stderr; cat >/work/out </work/in; exit 3";
-    const write = [{ path: "/work/in", content: "x".repeat(2000) }];
+    const script = "echo a >/dev/stdout; echo b >/dev/stderr; cat >/data/out </data/in; exit 3";
+    const write = [{ path: "/data/in", content: "x".repeat(2000) }];
     const outcome = await sh(shell, script, { cwd: "/", collect, write });
 
     expect(shell.facts).toMatchObject({ uid: 12345, gid: 23456 });
     expect(outcome).toMatchObject({ exitCode: 3, text: "a\nb\n" });
-    expect(outcome.files["/work/out"]).toMatchObject({ truncated: true, sizeBytes: 2000 });
+    expect(outcome.files["/data/out"]).toMatchObject({ truncated: true, sizeBytes: 2000 });
   });
 
   it("is lost, in words, when a step kills everything", async () => {

@@ -9,6 +9,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "@jest/glob
 import type Docker from "dockerode";
 import type { ContainerSpec } from "../../../runner/job/container-spec.ts";
 import { type JobPlaceOptions, openJobPlace } from "../../../src/containers/job-place.ts";
+import { JOB_LABEL, OWNER_LABEL } from "../../../src/containers/labels.ts";
+import { thisOwner } from "../../../src/containers/owner.ts";
 import { reopenJobPlace } from "../../../src/containers/reopen-job-place.ts";
 import { engineForTests } from "./engine.ts";
 import { tinyImage } from "./tiny-image.ts";
@@ -288,6 +290,7 @@ describe("a job whose process died", () => {
       { hostName: "here", onLeak: fail },
     );
     expect(again).toMatchObject({ paths: first.paths, ports: first.ports, image: ROOT });
+    expect(await ownersBeside(first.containerId)).toEqual([thisOwner()]);
     const after = await again?.backend.attach(signal);
     after?.stdin.write("two\n");
     const [heard] = await once(after?.stdout ?? process.stdin, "data");
@@ -345,6 +348,15 @@ describe("a container that ends", () => {
     expect(await place.explainEnd()).toContain("removed");
   });
 });
+
+/** Owners of those volumes of the job that its container does not mount: whoever came back leaves one. */
+async function ownersBeside(containerId: string): Promise<(string | undefined)[]> {
+  const { Mounts: mounts } = await docker.getContainer(containerId).inspect();
+  const filters = { label: [`${JOB_LABEL}=${jobId}`] };
+  const { Volumes: volumes } = await docker.listVolumes({ filters });
+  const mounted = new Set(mounts.map(({ Name }) => Name));
+  return volumes.filter(({ Name }) => !mounted.has(Name)).map(({ Labels }) => Labels[OWNER_LABEL]);
+}
 
 type Place = Awaited<ReturnType<typeof openJobPlace>>;
 let jobId: string;
