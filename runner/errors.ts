@@ -41,3 +41,8 @@ export class BerthError extends Error {
     this.remedy = details.remedy;
   }
 }
+
+/** What was thrown, in its own words; anything can be. */
+export function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -6,6 +6,7 @@ import {
   isSequence,
   isString,
 } from "@actions/workflow-parser/templates/tokens/type-guards";
+import { textOf } from "../errors.ts";
 import { parseExpression } from "../expressions/parse-expression.ts";
 import type { Template } from "../expressions/template.ts";
 import { type ReadContext, readSteps } from "../workflow/read-steps.ts";
@@ -184,7 +185,7 @@ function readStageCondition(token: TemplateToken | undefined, { problems }: Read
     const { namedContexts, functions } = splitAllowedContext(STAGE_CONTEXT);
     if (token && text !== "") parseExpression(text, namedContexts, functions);
   } catch (error) {
-    problems.add(error instanceof Error ? error.message : String(error), token && placeOf(token));
+    problems.add(textOf(error), token && placeOf(token));
   }
   return text || "always()";
 }

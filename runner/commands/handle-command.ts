@@ -1,3 +1,4 @@
+import { textOf } from "../errors.ts";
 import type { AnnotationLevel } from "../job/job-event.ts";
 import { createAnnotation } from "../logs/annotation.ts";
 import type { StepLog } from "../logs/step-log.ts";
@@ -68,7 +69,7 @@ export function createCommandHandler(settings: CommandSettings): CommandHandler 
     try {
       handler.handle(command, { ...tools, fail: (message) => failCommand(tools, line, message) });
     } catch (error) {
-      failCommand(tools, handler.omitEcho ? command.name : line, messageOf(error));
+      failCommand(tools, handler.omitEcho ? command.name : line, textOf(error));
     }
   }
 
@@ -224,10 +225,6 @@ function failCommand({ log, effects }: Tools, what: string, message: string): vo
   log.annotate({ level: "error", message: `Unable to process command '${what}' successfully.` });
   log.annotate({ level: "error", message });
   effects.fail();
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 const BAD_STOP_TOKEN =

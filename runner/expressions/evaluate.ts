@@ -1,6 +1,6 @@
 import { data, Evaluator } from "@actions/expressions";
 import type { Expr, FunctionCall } from "@actions/expressions/ast";
-import { BerthError } from "../errors.ts";
+import { BerthError, textOf } from "../errors.ts";
 import { type ExpressionData, ObjectData, Text, toData, toJson } from "./expression-data.ts";
 import { FUNCTIONS } from "./functions.ts";
 import { type ExtraFunction, parseExpression } from "./parse-expression.ts";
@@ -108,7 +108,7 @@ async function evaluate(
   try {
     tree = parseExpression(expr, Object.keys(scope.contexts), extraFunctions(scope));
   } catch (cause) {
-    throw invalid(reasonOf(cause), at, expr, cause);
+    throw invalid(textOf(cause), at, expr, cause);
   }
 
   // The library evaluates synchronously, but files are hashed elsewhere: evaluate, hash what was asked for, evaluate again.
@@ -117,7 +117,7 @@ async function evaluate(
       return new ScopedEvaluator(tree, scope, { hashes, wanted }).evaluate();
     } catch (cause) {
       const patterns = wanted.pop();
-      if (!patterns || !scope.hashFiles) throw invalid(reasonOf(cause), at, expr, cause);
+      if (!patterns || !scope.hashFiles) throw invalid(textOf(cause), at, expr, cause);
       hashes.set(JSON.stringify(patterns), await scope.hashFiles(patterns));
     }
   }
@@ -228,10 +228,6 @@ function invalid(reason: string, at?: Position, expr?: string, cause?: unknown):
   const where = at ? `${at.file}:${at.line}:${at.column}: ` : "";
   const what = expr === undefined || reason.includes(expr) ? "" : ` (in \${{ ${expr} }})`;
   return new BerthError("WORKFLOW_INVALID", { message: `${where}${reason}${what}`, cause });
-}
-
-function reasonOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
 }
 
 function isExpression(

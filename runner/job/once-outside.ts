@@ -1,4 +1,4 @@
-import { BerthError, ERROR_CODES, type ErrorCode } from "../errors.ts";
+import { BerthError, ERROR_CODES, type ErrorCode, textOf } from "../errors.ts";
 import type { Json } from "../expressions/template.ts";
 import type { StepStop } from "../steps/step-stop.ts";
 import { isEndOfJob } from "./job-end.ts";
@@ -48,7 +48,7 @@ async function outcomeOf(work: () => Promise<Json>) {
     if (isEndOfJob(error)) throw error;
     const failed = {
       code: error instanceof BerthError ? error.code : null,
-      message: error instanceof Error ? error.message : String(error),
+      message: textOf(error),
       remedy: (error instanceof BerthError && error.remedy) || null,
     };
     return { outcome: { failed } satisfies Outcome, error };

@@ -1,5 +1,6 @@
 import { isAbsolute } from "node:path/posix";
 import type { MatchersToRemove } from "../commands/command-effects.ts";
+import { textOf } from "../errors.ts";
 import { runCommand } from "../job/running-job.ts";
 import { parseMatcherFile } from "../logs/problem-matcher.ts";
 import type { RunningStep } from "./running-step.ts";
@@ -30,7 +31,7 @@ export async function loadMatchers(
       if ("add" in request) matchers.add(parseMatcherFile(contentOf(request.add, files)));
       else matchers.remove(ownersIn(request.remove, files));
     } catch (error) {
-      request.fail(error instanceof Error ? error.message : String(error));
+      request.fail(textOf(error));
     }
   }
 }

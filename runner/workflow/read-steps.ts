@@ -2,6 +2,7 @@ import { splitAllowedContext } from "@actions/workflow-parser/templates/allowed-
 import type { TemplateToken } from "@actions/workflow-parser/templates/tokens/template-token";
 import { isBasicExpression } from "@actions/workflow-parser/templates/tokens/type-guards";
 import { explainBadUses } from "../actions/parse-reference.ts";
+import { textOf } from "../errors.ts";
 import { parseExpression, withImplicitSuccess } from "../expressions/parse-expression.ts";
 import type { StepDescription } from "../job/job-description.ts";
 import { explainBadId, explainDuplicateId, generateStepIds } from "./identifiers.ts";
@@ -91,7 +92,7 @@ export function readCondition(token: TemplateToken | undefined, problems: Proble
     if (text.trim() !== "") parseExpression(text.trim(), namedContexts, functions);
     return withImplicitSuccess(text);
   } catch (error) {
-    problems.add(error instanceof Error ? error.message : String(error), placeOf(token));
+    problems.add(textOf(error), placeOf(token));
     return "success()";
   }
 }

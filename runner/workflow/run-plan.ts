@@ -1,4 +1,5 @@
 import PQueue from "p-queue";
+import { textOf } from "../errors.ts";
 import { evaluateCondition, evaluateTemplate } from "../expressions/evaluate.ts";
 import type { Json } from "../expressions/template.ts";
 import type { JobResult } from "../job/execute-job.ts";
@@ -132,7 +133,7 @@ async function runJobs(
         planned = await planJob(workflow, job, options, needs);
       }
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = textOf(error);
       reportUnstarted(options, job, "failure", reason);
       outcomes.set(job.id, { result: "failure", outputs: {} });
       return;

@@ -1,5 +1,5 @@
 import { CommanderError } from "commander";
-import { BerthError, type ErrorCode } from "../../runner/errors.ts";
+import { BerthError, type ErrorCode, textOf } from "../../runner/errors.ts";
 import { INTERRUPTED } from "./interrupts.ts";
 
 /** The exit code of a command that ended with this error. */
@@ -40,7 +40,7 @@ export function describeError(error: unknown, { withStack }: { withStack: boolea
 }
 
 function headline(error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = textOf(error);
   // `file:line:col: message` is what editors look for at the start of a line.
   const isPlace = /^[^\s:][^\n:]*:\d+(?::\d+)?: /.test(message);
   return isPlace ? message : `berth: ${message}`;

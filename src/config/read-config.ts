@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { type Document, LineCounter, parseDocument, visit, type YAMLError } from "yaml";
-import { BerthError } from "../../runner/errors.ts";
+import { BerthError, textOf } from "../../runner/errors.ts";
 import { type Problem, Problems, printProblems } from "../../runner/workflow/problems.ts";
 import { checkConfig, type Sections } from "./check-config.ts";
 import { Config } from "./config.ts";
@@ -164,7 +164,7 @@ function toData(
     return document.toJS() as unknown;
   } catch (error) {
     // Aliases that multiply.
-    problems.add(error instanceof Error ? error.message : String(error), undefined);
+    problems.add(textOf(error), undefined);
     return undefined;
   }
 }

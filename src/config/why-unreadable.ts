@@ -1,3 +1,4 @@
+import { textOf } from "../../runner/errors.ts";
 /** Why a file could not be read, in words that end a sentence. */
 export function whyUnreadable(error: unknown): string {
   const code = error instanceof Error && "code" in error ? error.code : undefined;
@@ -10,6 +11,6 @@ export function whyUnreadable(error: unknown): string {
     case "EISDIR":
       return "it is a folder";
     default:
-      return error instanceof Error ? error.message : String(error);
+      return textOf(error);
   }
 }

@@ -4,7 +4,7 @@ import { type Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
 import { type Extract, extract, type Header } from "tar-stream";
-import { BerthError } from "../../runner/errors.ts";
+import { BerthError, textOf } from "../../runner/errors.ts";
 import { leadsOut } from "../store/leads-out.ts";
 
 export type UnpackLimits = {
@@ -184,7 +184,7 @@ async function onDisk<T>(work: Promise<T>): Promise<T> {
     return await work;
   } catch (cause) {
     throw new BerthError("ACTION_FETCH_FAILED", {
-      message: `An action could not be written to the disk: ${messageOf(cause)}.`,
+      message: `An action could not be written to the disk: ${textOf(cause)}.`,
       remedy: "Look whether the disk is full and the folder may be written to.",
       cause,
     });
@@ -220,8 +220,4 @@ function quote(name: string): string {
 function inWords(bytes: number): string {
   const gigabytes = bytes / 1024 ** 3;
   return gigabytes >= 1 ? `${gigabytes} GB` : `${bytes} bytes`;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { chmod, mkdir, open, readdir, readlink, symlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { BerthError } from "../../runner/errors.ts";
+import { BerthError, textOf } from "../../runner/errors.ts";
 import { leadsOut } from "./leads-out.ts";
 
 /** A folder, and where it goes: a path without a slash at either end, `""` for the top. */
@@ -122,7 +122,7 @@ async function openForReading(file: string) {
     return await open(file, "r");
   } catch (cause) {
     throw new BerthError("ACTION_FETCH_FAILED", {
-      message: `${file} cannot be read, and it belongs to an action: ${cause instanceof Error ? cause.message : String(cause)}.`,
+      message: `${file} cannot be read, and it belongs to an action: ${textOf(cause)}.`,
       remedy: "Let this user read it.",
       cause,
     });

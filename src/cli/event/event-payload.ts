@@ -1,4 +1,4 @@
-import { BerthError } from "../../../runner/errors.ts";
+import { BerthError, textOf } from "../../../runner/errors.ts";
 import type { Json } from "../../../runner/expressions/template.ts";
 import type { Commit, RepositoryFacts } from "./read-repository.ts";
 import { stableId } from "./stable-id.ts";
@@ -216,7 +216,7 @@ export function parseEventFile(text: string, file: string): JsonObject {
     value = JSON.parse(text.replace(/^\uFEFF/, ""));
   } catch (cause) {
     throw new BerthError("INPUT_INVALID", {
-      message: `${file} is not JSON: ${cause instanceof Error ? cause.message : String(cause)}`,
+      message: `${file} is not JSON: ${textOf(cause)}`,
       remedy: "Give a file with the event's payload as GitHub sends it.",
       cause,
     });

@@ -1,3 +1,4 @@
+import { textOf } from "../../../runner/errors.ts";
 import type { OptionDraft } from "./option-draft.ts";
 import { optionError } from "./option-error.ts";
 import { keyValue } from "./read-mounts.ts";
@@ -50,7 +51,7 @@ function contentOf(readTextFile: (path: string) => string, path: string, option:
   try {
     return readTextFile(path);
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = textOf(cause);
     throw optionError(option, path, `the file cannot be read (${reason})`);
   }
 }
