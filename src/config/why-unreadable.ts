@@ -1,8 +1,8 @@
 import { textOf } from "../../runner/errors.ts";
+
 /** Why a file could not be read, in words that end a sentence. */
 export function whyUnreadable(error: unknown): string {
-  const code = error instanceof Error && "code" in error ? error.code : undefined;
-  switch (code) {
+  switch (codeOf(error)) {
     case "ENOENT":
       return "there is no such file";
     case "EACCES":
@@ -13,4 +13,9 @@ export function whyUnreadable(error: unknown): string {
     default:
       return textOf(error);
   }
+}
+
+/** An error of the file system may be of another realm, where `instanceof` says nothing. */
+function codeOf(error: unknown): unknown {
+  return typeof error === "object" && error !== null && "code" in error ? error.code : undefined;
 }
