@@ -22,6 +22,7 @@ function exitCodeOfCode(code: ErrorCode): number {
     case "ENGINE_LOST":
     case "ENGINE_REFUSED":
     case "SETUP_FAILED":
+    case "HOST_UNUSABLE":
       return 3;
     default:
       return 1;

@@ -1,0 +1,33 @@
+import type { ExecuteJobDeps } from "../../runner/job/execute-job.ts";
+import type { ContainerSettings } from "../containers/settings.ts";
+import type { Capability } from "../profiles/capability.ts";
+import type { LeaseRecord } from "../store/records.ts";
+
+/** What a job's place must have beside what its workflow says. */
+export type PlaceTerms = {
+  readonly lease: LeaseRecord;
+  /** Image of a job without `container:`; the host's job image when left out. */
+  readonly image?: string | undefined;
+  /** Settings of the profile, filled in for this job. */
+  readonly settings?: ContainerSettings | undefined;
+  /** When the job must be over, whoever watches it: milliseconds since 1970. */
+  readonly deadlineAtMs: number;
+};
+
+/** A machine that jobs run on. What speaks to it is behind this; others than this machine's engine come as further ones. */
+export type HostPlaces = AsyncDisposable & {
+  readonly name: string;
+  readonly slots: number;
+  /**
+   * Looks at the machine anew.
+   *
+   * @throws {BerthError} `HOST_UNUSABLE` and errors of the engine: it cannot run jobs now.
+   */
+  probe(signal: AbortSignal): Promise<Capability>;
+  /** Makes a job's place, or comes back to the one that an earlier life made. */
+  openPlace(terms: PlaceTerms): ExecuteJobDeps["openPlace"];
+  /** Removes everything of a job. Never throws; what stays is told. */
+  removeJob(jobId: string): Promise<void>;
+  /** Ids of jobs of this service that something is left of. */
+  jobsWithRemains(): Promise<string[]>;
+};

@@ -1,0 +1,124 @@
+import type { Json } from "../../runner/expressions/template.ts";
+import type { Conclusion, JobDescription } from "../../runner/job/job-description.ts";
+
+type JsonObject = { readonly [key: string]: Json };
+
+/** A webhook delivery as it came, before anything was made of it. Times are in milliseconds since 1970. */
+export type DeliveryRecord = {
+  /** GitHub's delivery id; a second one with the same id changes nothing. */
+  readonly id: string;
+  readonly event: string;
+  readonly action?: string;
+  readonly payload: JsonObject;
+  readonly receivedAtMs: number;
+};
+
+/** The payload of an event that starts workflows, kept so that `github.event` of its runs is right. */
+export type TriggerRecord = {
+  readonly deliveryId: string;
+  readonly event: string;
+  readonly repositoryId: number;
+  readonly payload: JsonObject;
+  readonly receivedAtMs: number;
+};
+
+/** What GitHub has said of one of its jobs, all events joined. */
+export type GitHubJobRecord = {
+  readonly id: number;
+  readonly repository: string;
+  readonly repositoryId: number;
+  readonly installationId: number;
+  readonly githubRunId: number;
+  readonly attempt: number;
+  /** With the values of its matrix. */
+  readonly name: string;
+  readonly labels: readonly string[];
+  readonly status: "waiting" | "queued" | "in_progress" | "completed";
+  readonly conclusion?: string;
+  /** The runner that GitHub gave the job to. */
+  readonly runnerName?: string;
+  /** Who caused the event that completed it: login, and whether that is an App's bot. */
+  readonly completedBy?: { readonly login: string; readonly isBot: boolean };
+  readonly createdAtMs: number;
+  readonly completedAtMs?: number;
+};
+
+/** One attempt of a workflow run of which some job is ours. */
+export type RunRecord = {
+  /**
+   * `GITHUBRUNID-ATTEMPT`, with `-N` where somebody had jobs of it run again here: also the label `io.berth.run` and the start of its
+   * jobs' ids.
+   */
+  readonly id: string;
+  readonly repository: string;
+  readonly repositoryId: number;
+  readonly installationId: number;
+  readonly githubRunId: number;
+  readonly attempt: number;
+  /**
+   * `new`: heard of; `adopted`: its facts are read and its jobs are ours to start; `left`: not ours to run, with the reason; `ended`: all
+   * of ours have ended and GitHub's side was seen to.
+   */
+  readonly state: "new" | "adopted" | "left" | "ended";
+  readonly reason?: string;
+  /** What planning needs, read from GitHub once so that every life of the service plans the same. */
+  readonly facts?: Json;
+  readonly conclusion?: Conclusion;
+  /** A person has cancelled the whole run. */
+  readonly cancelled?: { readonly by: string; readonly atMs: number };
+  /** Runs these jobs (keys) and what needs them again; of others the results of that run count. */
+  readonly rerunOf?: { readonly runId: string; readonly jobs: readonly string[] };
+  /** We asked GitHub to cancel its side; what follows from that is no person's cancel. */
+  readonly releasedAtMs?: number;
+  readonly createdAtMs: number;
+};
+
+/** One job of ours: a leg of a job of an adopted run, or one that may not run and says why. */
+export type JobRecord = {
+  /** As in its description: `RUNID-ATTEMPT.KEY` and `.LEG` where there is a matrix. */
+  readonly id: string;
+  /** Of its `RunRecord`. */
+  readonly runId: string;
+  readonly repository: string;
+  readonly installationId: number;
+  /** As GitHub prints it. */
+  readonly name: string;
+  readonly labels: readonly string[];
+  readonly headSha: string;
+  readonly githubJobId?: number;
+  readonly state: "queued" | "running" | "completed";
+  /** Why it waits, in a sentence; of a completed one why it ended so, where there is more to say than its conclusion. */
+  readonly reason?: string;
+  readonly conclusion?: Conclusion | "action_required" | "neutral";
+  readonly outputs?: { readonly [name: string]: string };
+  /** Without secrets. Absent of jobs that never could run. */
+  readonly description?: JobDescription;
+  readonly profile?: string;
+  readonly host?: string;
+  /** How often it was run again because its host had failed it. */
+  readonly retries: number;
+  readonly cancelRequest?: { readonly by: string; readonly atMs: number };
+  readonly checkRunId?: number;
+  readonly createdAtMs: number;
+  readonly startedAtMs?: number;
+  readonly completedAtMs?: number;
+};
+
+/** CPU, memory and GPUs of a host that are promised to one job, and to no other until it gives them back. */
+export type LeaseRecord = {
+  /** The job's. */
+  readonly jobId: string;
+  readonly host: string;
+  readonly cpus: number;
+  readonly memoryBytes: number;
+  /** UUIDs of whole GPUs and of MIG slices. */
+  readonly gpus: readonly string[];
+  readonly leasedAtMs: number;
+};
+
+/** A line of a job's history, for `berth jobs show`. */
+export type HistoryRecord = {
+  readonly jobId: string;
+  readonly atMs: number;
+  readonly message: string;
+};
