@@ -146,13 +146,16 @@ export type Installation = {
 export type JobToken = {
   readonly token: string;
   readonly expiresAtMs: number;
+  /** What was asked for and the App does not have, as `packages: write`; the token does without. */
+  readonly missing: readonly string[];
   /** Never throws: a token that cannot be revoked ends by itself. */
   revoke(): Promise<void>;
 };
 
 /** A delivery as the App's log lists it. */
 export type LoggedDelivery = {
-  readonly id: number;
+  /** Digits. GitHub's are beyond what a number can hold. */
+  readonly id: string;
   readonly guid: string;
   readonly event: string;
   readonly action: string | null;
@@ -166,10 +169,10 @@ export type GitHubApp = AsyncDisposable & {
   readonly apiUrl: string;
   readonly serverUrl: string;
   installation(id: number): Installation;
-  /** Newest first, until `isEnough` says so. */
+  /** Newest first, up to the one of which `isEnough` says so, without that one. */
   deliveries(isEnough: (delivery: LoggedDelivery) => boolean): Promise<LoggedDelivery[]>;
-  deliveryPayload(id: number): Promise<JsonObject>;
-  redeliver(id: number): Promise<void>;
+  deliveryPayload(id: string): Promise<JsonObject>;
+  redeliver(id: string): Promise<void>;
   /** Who the App is and what it may do. */
   self(): Promise<{
     readonly slug: string;
