@@ -44,7 +44,7 @@ type Answer = ReturnType<typeof answerFor>;
 function answerFor(labels: readonly string[], host: Parameters<typeof fits>[1]) {
   const explained = explainLabels(labels);
   const match = matchLabels(labels);
-  const addressed = isAddressed(labels, { claim: "berth" });
+  const addressed = isAddressed(labels, { claim: "named" });
   if (match?.kind !== "need") {
     const unknown = explained.filter(({ known }) => !known).map(({ label }) => label);
     const why = match?.why ?? `Berth leaves such a job alone, because of ${unknown.join(", ")}.`;

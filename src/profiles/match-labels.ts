@@ -32,12 +32,12 @@ export function matchLabels(
 }
 
 /**
- * Whether the service may take a job with these labels, which `matchLabels` understands. `berth`: one of them must be `berth` or a
+ * Whether the service may take a job with these labels, which `matchLabels` understands. `named`: one of them must be `berth` or a
  * profile's name, so that runners that an organisation already has keep their jobs. `labels`: all that is understood.
  */
 export function isAddressed(
   labels: readonly string[],
-  { profiles = NO_PROFILES, claim }: { profiles?: Profiles; claim: "berth" | "labels" },
+  { profiles = NO_PROFILES, claim }: { profiles?: Profiles; claim: "named" | "labels" },
 ): boolean {
   const names = labels.map((label) => label.trim().toLowerCase());
   return claim === "labels" || names.some((name) => name === "berth" || profiles.has(name));

@@ -210,9 +210,9 @@ describe("isAddressed", () => {
   const profiles: Profiles = new Map([["ml-train", {}]]);
 
   it("wants berth or a profile's name beside the rest, unless all labels are claimed", () => {
-    expect(isAddressed(["self-hosted", "gpu"], { profiles, claim: "berth" })).toBe(false);
-    expect(isAddressed(["Berth", "gpu"], { profiles, claim: "berth" })).toBe(true);
-    expect(isAddressed(["ML-train"], { profiles, claim: "berth" })).toBe(true);
+    expect(isAddressed(["self-hosted", "gpu"], { profiles, claim: "named" })).toBe(false);
+    expect(isAddressed(["Berth", "gpu"], { profiles, claim: "named" })).toBe(true);
+    expect(isAddressed(["ML-train"], { profiles, claim: "named" })).toBe(true);
     expect(isAddressed(["self-hosted", "gpu"], { profiles, claim: "labels" })).toBe(true);
   });
 });
