@@ -1,5 +1,5 @@
 import type { Json } from "../../runner/expressions/template.ts";
-import type { Conclusion, JobDescription } from "../../runner/job/job-description.ts";
+import type { Conclusion } from "../../runner/job/job-description.ts";
 
 type JsonObject = { readonly [key: string]: Json };
 
@@ -91,14 +91,14 @@ export type JobRecord = {
   readonly reason?: string;
   readonly conclusion?: Conclusion | "action_required" | "neutral";
   readonly outputs?: { readonly [name: string]: string };
-  /** Without secrets. Absent of jobs that never could run. */
-  readonly description?: JobDescription;
   readonly profile?: string;
   readonly host?: string;
   /** How often it was run again because its host had failed it. */
   readonly retries: number;
   readonly cancelRequest?: { readonly by: string; readonly atMs: number };
   readonly checkRunId?: number;
+  /** GitHub has taken the last state of its check, or refused it for good. */
+  readonly isReported: boolean;
   readonly createdAtMs: number;
   readonly startedAtMs?: number;
   readonly completedAtMs?: number;
@@ -108,6 +108,8 @@ export type JobRecord = {
 export type LeaseRecord = {
   /** The job's. */
   readonly jobId: string;
+  /** `OWNER/NAME`; limits count a lease of an earlier life from the start. */
+  readonly repository: string;
   readonly host: string;
   readonly cpus: number;
   readonly memoryBytes: number;
