@@ -18,7 +18,33 @@ export function gpuMisfits(need: Need, { name, gpus }: Capability): string[] {
     if (kept.length < (need.mig === undefined ? need.gpus : 1)) return [why(name, left, kept)];
     left = kept;
   }
-  return [];
+  const units = unitsOf(need, left).length;
+  return units < need.gpus
+    ? [`${name} has ${units} MIG slices ${need.mig}, and the job needs ${need.gpus}.`]
+    : [];
+}
+
+/** What is leased to a job: a whole GPU, or a slice of one. */
+export type GpuUnit = {
+  readonly uuid: string;
+  readonly gpu: GpuCapability;
+};
+
+/** All that a host has for a need, whoever uses it now; a job is leased as many of them as it needs GPUs. */
+export function gpuUnits(need: Need, { gpus }: Capability): GpuUnit[] {
+  const demands = demandsOf(need, 0);
+  const fitting = gpus.filter((gpu) => gpu.usable && demands.every(({ keeps }) => keeps(gpu)));
+  return unitsOf(need, fitting).flatMap(({ uuid, gpu }) => (uuid === null ? [] : [{ uuid, gpu }]));
+}
+
+function unitsOf(
+  { mig }: Need,
+  gpus: readonly GpuCapability[],
+): { uuid: string | null; gpu: GpuCapability }[] {
+  if (mig === undefined) return gpus.map((gpu) => ({ uuid: gpu.uuid, gpu }));
+  return gpus.flatMap((gpu) =>
+    gpu.mig.filter(({ profile }) => profile === mig).map(({ uuid }) => ({ uuid, gpu })),
+  );
 }
 
 type Demand = {
@@ -58,6 +84,13 @@ function demandsOf(
             `${host} has no MIG slice ${mig} on its ${gpuCount(left.length)}; ${slicesOf(left)}.`,
         },
   );
+  if (mig === undefined) {
+    demands.push({
+      keeps: ({ uuid }) => uuid !== null,
+      why: (host, left) =>
+        `${host} has ${gpuCount(left.length)}, and without its UUID, which could not be found out, a GPU can be leased to no job.`,
+    });
+  }
   if (gpuMemoryBytes !== undefined && mig === undefined) {
     demands.push({
       keeps: ({ memoryBytes }) => (memoryBytes ?? 0) >= gpuMemoryBytes * (1 - KEPT_SHARE),

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@jest/globals";
 import type { Capability, GpuCapability } from "../../../src/profiles/capability.ts";
 import { fits } from "../../../src/profiles/fits.ts";
-import { isAtLeast, isOfModel } from "../../../src/profiles/gpu-misfits.ts";
+import { gpuUnits, isAtLeast, isOfModel } from "../../../src/profiles/gpu-misfits.ts";
 import { matchLabels } from "../../../src/profiles/match-labels.ts";
 import { formatSize } from "../../../src/profiles/size.ts";
 import { seededRandom } from "../../seeded-random.ts";
@@ -71,6 +71,11 @@ describe("fits", () => {
     ],
     [["gpu"], {}, "box has no GPU."],
     [["gpu=2"], { gpus: [a100] }, "box has 1 GPU, and the job needs 2."],
+    [
+      ["gpu"],
+      { gpus: [{ ...a100, uuid: null }] },
+      "box has 1 GPU, and without its UUID, which could not be found out, a GPU can be leased to no job.",
+    ],
     [
       ["gpu=2"],
       { gpus: [a100, broken] },
@@ -172,4 +177,32 @@ it("never rounds a size up", () => {
     "1.5 GiB",
     "23.9 GiB",
   ]);
+});
+
+describe("gpuUnits", () => {
+  function units(labels: string[], gpus: GpuCapability[]): string[] {
+    const match = matchLabels(labels);
+    if (match?.kind !== "need") throw new Error(`${labels} are no need`);
+    return gpuUnits(match.need, { ...box, gpus }).map(({ uuid }) => uuid);
+  }
+  const twice = { ...sliced, mig: [...sliced.mig, { uuid: "MIG-2", profile: "3g.40gb" }] };
+
+  it("are whole GPUs that can be used, of the model and size that are asked for", () => {
+    expect(units(["gpu"], [a100, t4, sliced, broken])).toEqual(["GPU-1", "GPU-2"]);
+    expect(units(["gpu=a100"], [a100, t4])).toEqual(["GPU-1"]);
+    expect(units(["gpu-mem=16g", "cuda=12.4"], [t4])).toEqual(["GPU-2"]);
+  });
+
+  it("are slices where a job asks for one", () => {
+    expect(units(["mig=3g.40gb"], [a100, twice])).toEqual(["MIG-1", "MIG-2"]);
+  });
+
+  it("are as many as a job needs where the host has nothing against it, and fewer where it has", () => {
+    const need = { gpus: 3, mig: "3g.40gb", rootless: false, dind: false };
+
+    expect(fits(need, { ...box, gpus: [twice] })).toEqual([
+      "box has 2 MIG slices 3g.40gb, and the job needs 3.",
+    ]);
+    expect(fits({ ...need, gpus: 2 }, { ...box, gpus: [twice] })).toEqual([]);
+  });
 });
