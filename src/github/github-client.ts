@@ -2,6 +2,7 @@ import type { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Dispatcher } from "undici";
 import { BerthError } from "../../runner/errors.ts";
+import { createAgent } from "./create-agent.ts";
 import { bareUrl, describeAnswer, describeFailure, readStart } from "./github-errors.ts";
 import { limitOf } from "./rate-limit.ts";
 
@@ -56,12 +57,9 @@ const MAX_REDIRECTS = 5;
 const BACKOFF_MS = 1000;
 const SILENCE_MS = 30_000;
 const MAX_WAIT_MS = 60_000;
-const CONNECT_MS = 15_000;
-/** To one server; a workflow may name any number of actions. */
-const MAX_CONNECTIONS = 10;
 
 export function createGitHubClient(options: GitHubClientOptions): GitHubClient {
-  const { backoffMs = BACKOFF_MS, maxWaitMs = MAX_WAIT_MS } = options;
+  const { env, backoffMs = BACKOFF_MS, silenceMs = SILENCE_MS, maxWaitMs = MAX_WAIT_MS } = options;
   const token = options.token?.trim() ?? "";
   const apiUrl = options.apiUrl.replace(/\/+$/, "");
   let agent: Promise<Dispatcher> | undefined;
@@ -69,7 +67,7 @@ export function createGitHubClient(options: GitHubClientOptions): GitHubClient {
   async function get<T>(path: string, getting: GetOptions<T>): Promise<GitHubAnswer<T>> {
     const { progress, signal } = getting;
     checkToken(token);
-    agent ??= createAgent(options);
+    agent ??= createAgent({ env, silenceMs });
     const asking: Asking<T> = { ...getting, token, agent: await agent };
     for (let attempt = 1; ; attempt += 1) {
       signal.throwIfAborted();
@@ -90,21 +88,6 @@ export function createGitHubClient(options: GitHubClientOptions): GitHubClient {
       await (await agent)?.destroy();
     },
   };
-}
-
-/** Loaded when first needed: most commands ask GitHub nothing. */
-async function createAgent({ env, silenceMs = SILENCE_MS }: GitHubClientOptions) {
-  const { EnvHttpProxyAgent } = await import("undici");
-  return new EnvHttpProxyAgent({
-    // An empty string keeps it from looking into this process's environment by itself.
-    httpProxy: env.http_proxy ?? env.HTTP_PROXY ?? "",
-    httpsProxy: env.https_proxy ?? env.HTTPS_PROXY ?? "",
-    noProxy: env.no_proxy ?? env.NO_PROXY ?? "",
-    headersTimeout: silenceMs,
-    bodyTimeout: silenceMs,
-    connect: { timeout: CONNECT_MS },
-    connections: MAX_CONNECTIONS,
-  });
 }
 
 type Asking<T> = GetOptions<T> & { readonly token: string; readonly agent: Dispatcher };

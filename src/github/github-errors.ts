@@ -72,7 +72,7 @@ export function describeFailure(
   const first = rootOf(cause);
   const code = String(first.code ?? "");
   if (/\b407\b/.test(first.message)) return proxyRefused(what, url, cause);
-  const { why, remedy } = explain(code, first, url);
+  const { why, remedy = CHECK_NETWORK } = explain(code, first, url);
   return new BerthError("ACTION_FETCH_FAILED", {
     message: `${what}: ${bareUrl(url)} ${why}.`,
     remedy,
@@ -83,29 +83,35 @@ export function describeFailure(
 const CHECK_NETWORK =
   "Check the network and HTTPS_PROXY; without a network, give the action's folder with --local-action.";
 
-function explain(code: string, cause: Failure, url: URL): { why: string; remedy: string } {
+/** Why no answer came, to follow an address; a remedy where it is another than to look at the network. */
+export function explainSilence(
+  cause: unknown,
+  url: URL,
+): { readonly why: string; readonly remedy?: string } {
+  const first = rootOf(cause);
+  return explain(String(first.code ?? ""), first, url);
+}
+
+function explain(code: string, cause: Failure, url: URL): { why: string; remedy?: string } {
   switch (code) {
     case "ENOTFOUND":
     case "EAI_AGAIN":
-      return {
-        why: `cannot be reached: nobody knows the name ${nameOf(cause, url)}`,
-        remedy: CHECK_NETWORK,
-      };
+      return { why: `cannot be reached: nobody knows the name ${nameOf(cause, url)}` };
     case "ECONNREFUSED":
-      return { why: "cannot be reached: nothing listens there", remedy: CHECK_NETWORK };
+      return { why: "cannot be reached: nothing listens there" };
     case "UND_ERR_CONNECT_TIMEOUT":
     case "ETIMEDOUT":
     case "EHOSTUNREACH":
     case "ENETUNREACH":
-      return { why: "cannot be reached: there is no way to it", remedy: CHECK_NETWORK };
+      return { why: "cannot be reached: there is no way to it" };
     case "UND_ERR_HEADERS_TIMEOUT":
     case "UND_ERR_BODY_TIMEOUT":
-      return { why: "fell silent", remedy: CHECK_NETWORK };
+      return { why: "fell silent" };
     case "ECONNRESET":
     case "UND_ERR_SOCKET":
     case "UND_ERR_RES_CONTENT_LENGTH_MISMATCH":
     case "HPE_INVALID_EOF_STATE":
-      return { why: "broke off", remedy: CHECK_NETWORK };
+      return { why: "broke off" };
     default:
       break;
   }
@@ -116,7 +122,7 @@ function explain(code: string, cause: Failure, url: URL): { why: string; remedy:
         "If it is your own authority's, name its file in NODE_EXTRA_CA_CERTS; else somebody is in between.",
     };
   }
-  return { why: `sent what cannot be used: ${oneLine(cause.message)}`, remedy: CHECK_NETWORK };
+  return { why: `sent what cannot be used: ${oneLine(cause.message)}` };
 }
 
 /** Which name it was: the proxy's, where there is one. */
@@ -174,13 +180,13 @@ function messageIn(text: string): string | undefined {
   }
 }
 
-function oneLine(text: string): string {
+export function oneLine(text: string): string {
   return text
     .replace(/[\s\p{Cc}]+/gu, " ")
     .trim()
     .slice(0, MAX_QUOTED_LENGTH);
 }
 
-function endSentence(text: string): string {
+export function endSentence(text: string): string {
   return /[.!?]$/.test(text) ? text : `${text}.`;
 }
