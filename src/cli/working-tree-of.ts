@@ -1,6 +1,7 @@
 import type { WorkingTree } from "../../runner/job/working-tree.ts";
+import { shortRef } from "../../runner/workflow/github-context.ts";
 import { createWorkingTree } from "../working-tree/create-working-tree.ts";
-import { type JsonObject, shortRef } from "./event/event-payload.ts";
+import type { JsonObject } from "./event/event-payload.ts";
 import type { RepositoryFacts } from "./event/read-repository.ts";
 
 /**

@@ -1,5 +1,6 @@
 import { BerthError, textOf } from "../../../runner/errors.ts";
 import type { Json } from "../../../runner/expressions/template.ts";
+import { shortRef } from "../../../runner/workflow/github-context.ts";
 import type { Commit, RepositoryFacts } from "./read-repository.ts";
 import { stableId } from "./stable-id.ts";
 
@@ -183,11 +184,6 @@ function userObject(login: string): JsonObject {
 
 const ownerOf = (facts: RepositoryFacts) => facts.repository.split("/")[0] ?? "";
 const repositoryUrl = (facts: RepositoryFacts) => `${facts.serverUrl}/${facts.repository}`;
-
-/** `main` of `refs/heads/main`, `1/merge` of `refs/pull/1/merge`. */
-export function shortRef(ref: string): string {
-  return ref.replace(/^refs\/(?:heads|tags|pull)\//, "");
-}
 
 function merge(below: JsonObject, above: JsonObject): JsonObject {
   const merged: { [key: string]: Json } = { ...below };

@@ -1,5 +1,9 @@
 import type { Json } from "../../../runner/expressions/template.ts";
-import { type JsonObject, shortRef } from "./event-payload.ts";
+import {
+  githubContext as contextOfRun,
+  type RunRefs,
+} from "../../../runner/workflow/github-context.ts";
+import type { JsonObject } from "./event-payload.ts";
 import { NO_COMMIT, type RepositoryFacts } from "./read-repository.ts";
 import { stableId } from "./stable-id.ts";
 
@@ -21,57 +25,40 @@ export type RunIdentity = {
   readonly workflow: string;
 };
 
-const RETENTION_DAYS = "90";
-
 /** The `github` context of a run, except for what only a job or a step can know. */
 export function githubContext(
   origin: RunOrigin,
   { runId, runNumber, workflowFile, workflow }: RunIdentity,
   facts: RepositoryFacts,
 ): JsonObject {
-  const { ref, sha, baseRef, headRef } = refsOf(origin, facts);
   const owner = facts.repository.split("/")[0] ?? "";
   const serverUrl = (origin.githubUrl ?? facts.serverUrl).replace(/\/+$/, "");
-  const apiUrl = (origin.apiUrl ?? apiOf(serverUrl)).replace(/\/+$/, "");
-  return {
-    actor: origin.actor,
-    actor_id: stableId(origin.actor),
-    api_url: apiUrl,
-    base_ref: baseRef,
+  return contextOfRun({
+    eventName: origin.eventName,
     event: origin.event,
-    event_name: origin.eventName,
-    graphql_url: graphqlOf(apiUrl),
-    head_ref: headRef,
-    ref,
-    ref_name: shortRef(ref),
-    ref_protected: false,
-    ref_type: ref.startsWith("refs/tags/") ? "tag" : "branch",
-    repository: facts.repository,
-    repository_id: stableId(facts.repository),
-    repository_owner: owner,
-    repository_owner_id: stableId(owner),
-    repositoryUrl: `${serverUrl.replace(/^https?/, "git")}/${facts.repository}.git`,
-    retention_days: RETENTION_DAYS,
-    run_id: runId,
-    run_number: String(runNumber),
-    run_attempt: "1",
-    secret_source: "Actions",
-    server_url: serverUrl,
-    sha,
-    triggering_actor: origin.actor,
+    refs: refsOf(origin, facts),
+    repository: {
+      fullName: facts.repository,
+      id: stableId(facts.repository),
+      ownerId: stableId(owner),
+    },
+    actor: { login: origin.actor, id: stableId(origin.actor) },
+    triggeringActor: origin.actor,
+    runId,
+    runNumber,
+    attempt: 1,
+    workflowFile,
     workflow,
-    workflow_ref: `${facts.repository}/${workflowFile}@${ref}`,
-    workflow_sha: sha,
-  };
+    serverUrl,
+    apiUrl: origin.apiUrl ?? apiOf(serverUrl),
+  });
 }
-
-export type Refs = { ref: string; sha: string; baseRef: string; headRef: string };
 
 /** Which commit and ref an event is about; see GitHub's page on events that trigger workflows. */
 export function refsOf(
   { eventName, event }: Pick<RunOrigin, "eventName" | "event">,
   facts: RepositoryFacts,
-): Refs {
+): RunRefs {
   const plain = { ref: facts.ref, sha: facts.sha, baseRef: "", headRef: "" };
   switch (eventName) {
     case "push": {
@@ -132,8 +119,4 @@ export function apiOf(serverUrl: string): string {
   const server = serverUrl.replace(/\/+$/, "");
   const [, host] = /^https:\/\/((?:[\w-]+\.)?ghe\.com|github\.com)$/i.exec(server) ?? [];
   return host === undefined ? `${server}/api/v3` : `https://api.${host.toLowerCase()}`;
-}
-
-function graphqlOf(apiUrl: string): string {
-  return apiUrl.endsWith("/api/v3") ? apiUrl.replace(/v3$/, "graphql") : `${apiUrl}/graphql`;
 }
