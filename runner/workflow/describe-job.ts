@@ -164,7 +164,12 @@ export function readGroup(
   };
 }
 
-function readLabels(job: WorkflowJob, value: Json): string[] {
+/**
+ * The labels of an evaluated `runs-on`.
+ *
+ * @throws {BerthError} `WORKFLOW_INVALID` when it names neither a label nor a group.
+ */
+export function readLabels(job: WorkflowJob, value: Json): string[] {
   const fields = isObject(value) ? asObject(value) : { labels: value };
   const given = fields.labels ?? [];
   const labels = (isList(given) ? given : [given]).map(toText).filter((label) => label !== "");
