@@ -6,6 +6,7 @@ import { openShell } from "../runner/shell/open-shell.ts";
 import { shellArgv } from "../runner/shell/preamble.ts";
 import type { KnownActions } from "./containers/action-volumes.ts";
 import type { Engine } from "./containers/connect-engine.ts";
+import type { ContainerLease } from "./containers/container-lease.ts";
 import type { ContainerPlace } from "./containers/container-place.ts";
 import type { UserIds } from "./containers/container-user.ts";
 import { removeJob } from "./containers/gc.ts";
@@ -14,6 +15,7 @@ import type { Labels } from "./containers/labels.ts";
 import type { NodeVolume } from "./containers/node-volume.ts";
 import type { Leak } from "./containers/remove-objects.ts";
 import { type ReopenedPlace, reopenJobPlace } from "./containers/reopen-job-place.ts";
+import type { ContainerSettings } from "./containers/settings.ts";
 import { removeSiblings, siblingContainers } from "./containers/siblings.ts";
 
 /** Marks the frames of a job's shell; a process that comes back to the job needs it again. */
@@ -30,7 +32,12 @@ export type ContainerPlacesOptions = {
   /** Has glibc, so that Node of `nodeVolume` runs in it; the image of the job's labels when left out. */
   readonly jobImage?: string | undefined;
   /** Labels of the container beside Berth's own. */
-  readonly labels?: Labels;
+  readonly labels?: Labels | undefined;
+  /** Of the profile; joined with the job's `container:`. */
+  readonly settings?: ContainerSettings | undefined;
+  readonly lease?: ContainerLease | undefined;
+  /** Whether rules of this engine's machine keep what guarded networks send from metadata addresses. */
+  readonly hasGuardedNetwork?: boolean | undefined;
   onLeak(leak: Leak): void;
   /** Asked when a job's container is about to go; true leaves it as it is, running. */
   keeps?(place: { readonly jobId: string; readonly containerId: string }): boolean;
@@ -40,11 +47,11 @@ export type ContainerPlacesOptions = {
 export function containerPlaces(options: ContainerPlacesOptions): ExecuteJobDeps["openPlace"] {
   const knownUsers = new Map<string, UserIds>();
   const knownActions: KnownActions = new Map();
-  const { engine, hostName, onLeak } = options;
+  const { engine, hostName, labels, onLeak } = options;
   const { docker, dockerConfigDir } = engine;
 
   return async (request, { journal, progress, placed, signal }) => {
-    const reopen = () => reopenJobPlace(docker, request, { hostName, onLeak });
+    const reopen = () => reopenJobPlace(docker, request, { hostName, labels, onLeak });
     const found = journal === undefined ? undefined : await reopen();
     if (found !== undefined) {
       const nonce = found.labels[NONCE_LABEL];
@@ -65,7 +72,10 @@ export function containerPlaces(options: ContainerPlacesOptions): ExecuteJobDeps
       hostName,
       shellArgv: shellArgv(nonce),
       nodeVolume: options.nodeVolume,
-      labels: { ...options.labels, [NONCE_LABEL]: nonce },
+      labels: { ...labels, [NONCE_LABEL]: nonce },
+      settings: options.settings,
+      lease: options.lease,
+      hasGuardedNetwork: options.hasGuardedNetwork,
       dockerConfigDir,
       knownUsers,
       knownActions,
@@ -133,6 +143,8 @@ async function withShell(
         nodeVolume: options.nodeVolume?.name,
       },
       dockerConfigDir: options.engine.dockerConfigDir,
+      labels: options.labels,
+      lease: options.lease,
       onLeak: options.onLeak,
     }),
     explainEnd: place.explainEnd,

@@ -4,9 +4,9 @@ import { openLocalPlace } from "../../runner/job/local-place.ts";
 import { containerPlaces } from "../container-places.ts";
 import type { Engine } from "../containers/connect-engine.ts";
 import type { NodeVolume } from "../containers/node-volume.ts";
+import { findEngine } from "../hosts/find-engine.ts";
 import { prepareImages } from "../hosts/prepare-machine.ts";
 import { chooseImage, type ImageMap } from "./choose-image.ts";
-import { findEngine } from "./find-engine.ts";
 import { showSetup } from "./setup-progress.ts";
 import { thisMachine } from "./this-machine.ts";
 

@@ -1,6 +1,13 @@
 import type Docker from "dockerode";
 import { engineError } from "./engine-error.ts";
-import { JOB_LABEL, KIND_LABEL, type Labels, OWNER_LABEL, RUN_LABEL } from "./labels.ts";
+import {
+  JOB_LABEL,
+  KIND_LABEL,
+  type Labels,
+  OWNER_LABEL,
+  RUN_LABEL,
+  SERVED_LABEL,
+} from "./labels.ts";
 import { isOwnerAlive } from "./owner.ts";
 import { type Leak, removeContainer, removeNetwork, removeVolume } from "./remove-objects.ts";
 
@@ -108,7 +115,22 @@ function jobOf({ labels }: JobObject): string {
   return labels[JOB_LABEL] ?? "";
 }
 
+/**
+ * Ids of the jobs of one service (of `berth serve`) that something is left of.
+ *
+ * @throws {BerthError} `ENGINE_LOST`, `ENGINE_REFUSED`
+ */
+export async function jobsOfService(docker: Docker, serviceId: string): Promise<string[]> {
+  const objects = await listObjects(docker, [JOB_LABEL, `${SERVED_LABEL}=${serviceId}`]);
+  return [...new Set(objects.map(jobOf))];
+}
+
 /** Whether the process that made an object still runs, as its labels have it. */
 export function ownerLives(labels: Labels): boolean {
   return isOwnerAlive(labels[OWNER_LABEL] ?? "");
+}
+
+/** Whether an object belongs to a service, living or not: one that was stopped comes back to its jobs. */
+export function isOfService(labels: Labels): boolean {
+  return labels[SERVED_LABEL] !== undefined;
 }

@@ -11,6 +11,8 @@ import {
   type KnownActions,
   needFilled,
 } from "./action-volumes.ts";
+import { guardedBridge } from "./block-metadata.ts";
+import { type ContainerLease, withLease } from "./container-lease.ts";
 import { type ContainerPlace, containerPlace } from "./container-place.ts";
 import {
   type ContainerFrame,
@@ -33,12 +35,14 @@ import {
   ownedArchive,
   workspaceOf,
 } from "./job-folders.ts";
+import { joinSettings } from "./join-settings.ts";
 import { jobLabels, type Labels } from "./labels.ts";
 import type { NodeVolume } from "./node-volume.ts";
 import type { Mount } from "./options/container-options.ts";
 import type { OptionFiles } from "./options/option-draft.ts";
 import { readBoundPorts, withoutTakenPort } from "./published-ports.ts";
 import { type Leak, removeContainer, removeNetwork } from "./remove-objects.ts";
+import type { ContainerSettings } from "./settings.ts";
 import { TOOL_CACHE_PATH, toolCacheEntries } from "./tool-cache.ts";
 
 export type JobPlaceOptions = {
@@ -52,8 +56,11 @@ export type JobPlaceOptions = {
   readonly nodeVolume?: NodeVolume | undefined;
   /** Labels beside Berth's own, such as what coming back needs. */
   readonly labels?: Labels;
-  /** UUIDs of NVIDIA GPUs. */
-  readonly gpus?: readonly string[];
+  /** Of the job's profile; joined with its `container:`. */
+  readonly settings?: ContainerSettings | undefined;
+  readonly lease?: ContainerLease | undefined;
+  /** Whether packets from the job's network to metadata addresses are to be caught: see `block-metadata.ts`. */
+  readonly hasGuardedNetwork?: boolean | undefined;
   readonly files?: OptionFiles;
   readonly dockerConfigDir?: string | undefined;
   /** Remembers who a user name is in which image; shared by a run's jobs it saves each one round trip. */
@@ -84,9 +91,11 @@ export async function openJobPlace(
   options: JobPlaceOptions,
 ): Promise<ContainerPlace> {
   const { progress, signal } = options;
-  const spec = request.container ?? bareSpec(options.image);
+  const spec = joinSettings(request.container, options.settings, options.image);
   const labels = { ...options.labels, ...jobLabels({ ...request, kind: "job" }) };
-  const wish = readContainer(spec, labels, options.files ?? {});
+  const wish = withLease(readContainer(spec, labels, options.files ?? {}), options.lease, {
+    getsGpus: "always",
+  });
   for (const note of wish.options.notes) progress(note);
   if (wish.options.config.Entrypoint !== undefined) {
     progress("--entrypoint changes nothing here: a job's container runs the shell for its steps.");
@@ -131,10 +140,6 @@ export async function openJobPlace(
   }
 }
 
-function bareSpec(image: string): ContainerSpec {
-  return { image, env: {}, ports: [], volumes: [], options: "" };
-}
-
 type PlacePlan = {
   readonly request: JobPlaceRequest;
   readonly options: JobPlaceOptions;
@@ -155,13 +160,13 @@ async function makePlace(
   const workspace = workspaceOf(request.repository);
   const home = request.container === undefined ? undefined : "/github/home";
   const frame = containerFrame(plan, workspace, home);
-  const creation = createRequest(withGpus(wish, options.gpus), frame);
+  const creation = createRequest(wish, frame);
   await using undo = new AsyncDisposableStack();
 
   // Side by side: the engine looks for the network only when the container starts. Neither takes the signal, since a request that
   // is given up half-way leaves behind what nobody knows of.
   const networkMade = needsOwnNetwork(wish)
-    ? createNetwork(docker, frame.network, plan.labels)
+    ? createNetwork(docker, frame.network, plan)
     : Promise.resolve(undefined);
   const containerMade = docker.createContainer(creation);
   undo.defer(() => removeMade("network", networkMade, docker, options));
@@ -245,27 +250,17 @@ function ownMounts(
   return [...fresh, ...node];
 }
 
-/** The GPUs that were leased to the job stand in for those its author asked for. */
-function withGpus(wish: ContainerWish, gpus: readonly string[] | undefined): ContainerWish {
-  if (gpus === undefined || gpus.length === 0) return wish;
-  const others = (wish.options.host.DeviceRequests ?? []).filter(
-    ({ Capabilities }) => Capabilities?.flat().includes("gpu") !== true,
-  );
-  const leased = { Driver: "nvidia", DeviceIDs: gpus, Capabilities: [["gpu"]] };
-  const host = { ...wish.options.host, DeviceRequests: [...others, leased] };
-  return { ...wish, options: { ...wish.options, host } };
-}
-
 async function createNetwork(
   docker: Docker,
   name: string,
-  labels: Labels,
+  { labels, options }: PlacePlan,
 ): Promise<Docker.Network> {
   return docker.createNetwork({
     Name: name,
     Driver: "bridge",
     CheckDuplicate: true,
     Labels: { ...labels },
+    ...(options.hasGuardedNetwork && { Options: guardedBridge() }),
   });
 }
 

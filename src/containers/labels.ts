@@ -5,6 +5,8 @@ export const KIND_LABEL = "io.berth.kind";
 export const JOB_LABEL = "io.berth.job";
 export const RUN_LABEL = "io.berth.run";
 export const OWNER_LABEL = "io.berth.owner";
+/** On all that a service of `berth serve` made for a job: which one. It comes back to its jobs, so its objects are no garbage while it is away. */
+export const SERVED_LABEL = "io.berth.service";
 /** On all volumes that hold an action: `owner/repo@commit`. */
 export const ACTION_LABEL = "io.berth.action";
 

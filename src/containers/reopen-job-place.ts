@@ -26,7 +26,16 @@ export type ReopenedPlace = ContainerPlace & { readonly labels: Labels };
 export async function reopenJobPlace(
   docker: Docker,
   { jobId, runId }: { readonly jobId: string; readonly runId: string },
-  { hostName, onLeak }: { readonly hostName: string; onLeak(leak: Leak): void },
+  {
+    hostName,
+    labels,
+    onLeak,
+  }: {
+    readonly hostName: string;
+    /** Beside Berth's own, of what this life makes. */
+    readonly labels?: Labels | undefined;
+    onLeak(leak: Leak): void;
+  },
 ): Promise<ReopenedPlace | undefined> {
   try {
     const label = [`${JOB_LABEL}=${jobId}`, `${KIND_LABEL}=job`];
@@ -45,7 +54,7 @@ export async function reopenJobPlace(
     const container = docker.getContainer(found.Id);
     const [ports, owners] = await Promise.all([
       readBoundPorts(container),
-      takeOver(docker, { jobId, runId }),
+      takeOver(docker, { jobId, runId }, labels),
     ]);
     const place = containerPlace(docker, {
       host: hostName,
@@ -71,10 +80,11 @@ export async function reopenJobPlace(
 async function takeOver(
   docker: Docker,
   job: { readonly jobId: string; readonly runId: string },
+  more: Labels = {},
 ): Promise<string[]> {
   const filters = { label: [`${JOB_LABEL}=${job.jobId}`] };
   const { Volumes: volumes } = await docker.listVolumes({ filters });
-  const labels = { ...jobLabels({ ...job, kind: "job" }) };
+  const labels = { ...more, ...jobLabels({ ...job, kind: "job" }) };
   await docker.createVolume({ Labels: labels });
   const owners = (volumes ?? []).map(({ Labels }) => Labels?.[OWNER_LABEL] ?? "");
   return [...new Set(owners)].filter((owner) => owner !== labels[OWNER_LABEL]);

@@ -1,5 +1,6 @@
 import { BerthError } from "../../runner/errors.ts";
 import type { ServiceSpec } from "../../runner/job/siblings.ts";
+import { type ContainerLease, withLease } from "./container-lease.ts";
 import { type ContainerFrame, type ContainerWish, readContainer } from "./container-request.ts";
 import type { Labels } from "./labels.ts";
 import type { OptionFiles } from "./options/option-draft.ts";
@@ -7,8 +8,8 @@ import { isSpecialNetwork } from "./options/read-options.ts";
 import type { PortMapping } from "./options/read-ports.ts";
 import { splitWords } from "./options/split-words.ts";
 
-/** On a service's container: the service's id. */
-export const SERVICE_LABEL = "io.berth.service";
+/** On the container of one of a job's `services:`: its id there. */
+export const SERVICE_LABEL = "io.berth.alias";
 
 /** A service as the engine is going to be asked for it. */
 export type ServicePlan = {
@@ -36,6 +37,7 @@ export function planService(
     publishes,
     labels,
     files = {},
+    lease,
   }: {
     readonly name: string;
     readonly network: string;
@@ -43,11 +45,13 @@ export function planService(
     readonly publishes: boolean;
     readonly labels: Labels;
     readonly files?: OptionFiles | undefined;
+    /** It gets GPUs of it only where its options ask for some. */
+    readonly lease?: ContainerLease | undefined;
   },
 ): ServicePlan {
   const { id, entrypoint, command } = spec;
   return naming(id, () => {
-    const read = readContainer(spec, labels, files);
+    const read = withLease(readContainer(spec, labels, files), lease, { getsGpus: "asked" });
     const { host } = read.options;
     const wish = onNetwork(publishes ? read : unpublished(read), { network, id });
     return {

@@ -5,11 +5,12 @@ import type {
   SiblingOptions,
   Siblings,
 } from "../../runner/job/siblings.ts";
+import type { ContainerLease } from "./container-lease.ts";
 import { createRequest, networksOf } from "./container-request.ts";
 import { engineError, statusOf } from "./engine-error.ts";
 import { ensureImage } from "./images.ts";
 import { joinNetworks } from "./job-place.ts";
-import { JOB_LABEL, jobLabels, KIND_LABEL } from "./labels.ts";
+import { JOB_LABEL, jobLabels, KIND_LABEL, type Labels } from "./labels.ts";
 import type { OptionFiles } from "./options/option-draft.ts";
 import { type PortForwarder, startPortForwarder } from "./port-forwarder.ts";
 import { withoutTakenPort } from "./published-ports.ts";
@@ -31,6 +32,10 @@ export type ServicesOptions = {
   readonly forwarder: { readonly image: string; readonly nodeVolume: string | undefined };
   readonly dockerConfigDir?: string | undefined;
   readonly files?: OptionFiles | undefined;
+  /** Of each container beside Berth's own. */
+  readonly labels?: Labels | undefined;
+  /** Holds for each container by itself. */
+  readonly lease?: ContainerLease | undefined;
   onLeak(leak: Leak): void;
 };
 
@@ -97,10 +102,10 @@ async function startServices(
 async function planServices(
   docker: Docker,
   services: readonly ServiceSpec[],
-  { jobId, runId, containerId, hasJobContainer, files }: Work,
+  { jobId, runId, containerId, hasJobContainer, files, lease, ...work }: Work,
 ): Promise<ServicePlan[]> {
   const network = await readJobNetwork(docker, containerId);
-  const labels = jobLabels({ jobId, runId, kind: "service" });
+  const labels = { ...work.labels, ...jobLabels({ jobId, runId, kind: "service" }) };
   return services.map((spec) =>
     planService(spec, {
       name: containerName(jobId, `service.${spec.id}`),
@@ -108,6 +113,7 @@ async function planServices(
       publishes: hasJobContainer,
       labels,
       files,
+      lease,
     }),
   );
 }
@@ -155,12 +161,12 @@ async function startAll(
 
 function startForwarder(
   docker: Docker,
-  { jobId, runId, containerId, forwarder, signal }: Work,
+  { jobId, runId, containerId, forwarder, labels, signal }: Work,
 ): Promise<PortForwarder> {
   const options = {
     name: containerName(jobId, "localhost"),
     jobContainer: containerId,
-    labels: jobLabels({ jobId, runId, kind: "service" }),
+    labels: { ...labels, ...jobLabels({ jobId, runId, kind: "service" }) },
     ...forwarder,
   };
   return startPortForwarder(docker, options, signal);

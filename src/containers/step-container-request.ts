@@ -1,6 +1,7 @@
 import type Docker from "dockerode";
 import { BerthError } from "../../runner/errors.ts";
 import type { StepContainerSpec } from "../../runner/job/siblings.ts";
+import { type ContainerLease, withLease } from "./container-lease.ts";
 import { createRequest, readContainer } from "./container-request.ts";
 import { sharedFolders } from "./job-folders.ts";
 import { WORKSPACE_LABEL } from "./job-place.ts";
@@ -58,16 +59,25 @@ function notShared(path: string): BerthError {
 
 /**
  * The engine's create request for one container of a docker action: like a job's in its limits and rights, but with the image's own first
- * process, as on GitHub. GPUs of the job belong here, too, once a job can have them.
+ * process, as on GitHub.
  *
  * @throws {BerthError} `CONTAINER_OPTION` when a variable cannot be passed.
  */
 export function stepContainerRequest(
   { image, entrypoint = "", args, env }: StepContainerSpec,
   { network, mounts }: StepSurroundings,
-  { name, labels }: { readonly name: string; readonly labels: Labels },
+  {
+    name,
+    labels,
+    lease,
+  }: {
+    readonly name: string;
+    readonly labels: Labels;
+    readonly lease?: ContainerLease | undefined;
+  },
 ): ReturnType<typeof createRequest> {
-  const wish = readContainer({ env, ports: [], volumes: [], options: "" }, labels, {});
+  const read = readContainer({ env, ports: [], volumes: [], options: "" }, labels, {});
+  const wish = withLease(read, lease, { getsGpus: "always" });
   return createRequest(wish, {
     name,
     image,

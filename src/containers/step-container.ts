@@ -5,10 +5,11 @@ import type Docker from "dockerode";
 import { BerthError } from "../../runner/errors.ts";
 import type { Siblings, StepContainerSpec } from "../../runner/job/siblings.ts";
 import { readEnd } from "./container-end.ts";
+import type { ContainerLease } from "./container-lease.ts";
 import { readContainerLog } from "./container-shell.ts";
 import { demultiplexer } from "./demultiplex.ts";
 import { engineError, reasonOf, statusOf } from "./engine-error.ts";
-import { jobLabels } from "./labels.ts";
+import { jobLabels, type Labels } from "./labels.ts";
 import { type Leak, removeContainer } from "./remove-objects.ts";
 import { readSurroundings, stepContainerRequest } from "./step-container-request.ts";
 import { stopWhenAborted } from "./stop-step-container.ts";
@@ -22,6 +23,10 @@ export type StepContainersOptions = {
   readonly runId: string;
   /** The job's own container. */
   readonly containerId: string;
+  /** Of each container beside Berth's own. */
+  readonly labels?: Labels | undefined;
+  /** Holds for each container by itself. */
+  readonly lease?: ContainerLease | undefined;
   onLeak(leak: Leak): void;
 };
 
@@ -64,11 +69,15 @@ async function runContainer(docker: Docker, spec: StepContainerSpec, work: Work)
 
   AbortSignal.any([work.signal, work.kill]).throwIfAborted();
   const surroundings = await readSurroundings(docker, work.containerId);
-  const labels = { ...jobLabels({ ...work, kind: "step" }), [STEP_LABEL]: work.key };
+  const labels = {
+    ...work.labels,
+    ...jobLabels({ ...work, kind: "step" }),
+    [STEP_LABEL]: work.key,
+  };
   const name = containerName(work.jobId, work.key);
   // Takes no signal, since a request that is given up half-way leaves behind what nobody knows of.
   const container = await docker.createContainer(
-    stepContainerRequest(spec, surroundings, { name, labels }),
+    stepContainerRequest(spec, surroundings, { name, labels, lease: work.lease }),
   );
   AbortSignal.any([work.signal, work.kill]).throwIfAborted();
   const output = (await container.attach({

@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
 import { BerthError } from "../../runner/errors.ts";
 import { connectEngine, type Engine } from "../containers/connect-engine.ts";
-import { engineFolder } from "../hosts/engine-folder.ts";
-import { type PrepareOptions, prepareEngine } from "../hosts/prepare-machine.ts";
+import { engineFolder } from "./engine-folder.ts";
+import { type PrepareOptions, prepareEngine } from "./prepare-machine.ts";
 
 /**
  * The engine to run on. None is set up here; the one that Berth set up before is started again when it is gone.
