@@ -142,11 +142,8 @@ function openCheck(options: CheckReporterOptions, shown: Shown) {
 
   async function sendAll(): Promise<void> {
     if (id === undefined) {
-      const state = shown.state({ isWhole: true });
-      id = await create(state);
-      const isAll = state.status !== "completed" && shown.annotations().length === 0;
-      // The last state is sent in any case: a check that was found, not made, has the state it had.
-      if (isAll) return;
+      id = await create(shown.state({ isWhole: true }));
+      if (shown.annotations().length === 0) return;
     }
     let rest = await restOfAnnotations(id);
     while (rest.length > ANNOTATIONS_AT_ONCE) {

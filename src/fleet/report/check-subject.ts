@@ -1,3 +1,5 @@
+import type { JobDeath } from "../../../runner/job/job-death.ts";
+import type { JobUsage } from "../../../runner/job/job-event.ts";
 import type { CheckRunState } from "../../github/installation.ts";
 import type { JobView } from "./job-view.ts";
 
@@ -20,12 +22,13 @@ export type JobEnding = {
   readonly conclusion: NonNullable<CheckRunState["conclusion"]>;
   /** A sentence, where there is more to say than the conclusion. */
   readonly reason?: string | undefined;
-  /** What somebody can do now, such as giving the job more memory. */
+  /** What somebody can do now; of a death there is something to say without it. */
   readonly remedy?: string | undefined;
-  /** The job's host failed it, not its steps. */
-  readonly isHostsFault?: boolean | undefined;
+  /** Neither its steps nor a person ended it; as the job told it when left out. */
+  readonly death?: JobDeath | undefined;
+  /** As the job told them when left out. */
   readonly outputs?: { readonly [name: string]: string } | undefined;
-  readonly usage?: { readonly peakMemoryBytes?: number; readonly cpuSeconds?: number } | undefined;
+  readonly usage?: JobUsage | undefined;
   /** Milliseconds since 1970. */
   readonly atMs: number;
 };

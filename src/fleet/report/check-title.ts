@@ -1,5 +1,6 @@
 import { cutText, oneLine } from "./check-markdown.ts";
 import type { CheckSubject, JobEnding } from "./check-subject.ts";
+import { DEATH_WORDS } from "./death-words.ts";
 import { currentStep, failedStep, type JobView, type StepView } from "./job-view.ts";
 
 const MAX_TITLE_CHARACTERS = 200;
@@ -32,9 +33,9 @@ function endTitle(ending: JobEnding, view: JobView): string {
         ? `Succeeded${because}`
         : `Succeeded in ${durationText(view.ended.ms)}`;
     case "failure":
-      return reason ?? failureTitle(view);
+      return deathTitle(ending, view) ?? reason ?? failureTitle(view);
     case "cancelled":
-      return reason ?? "Cancelled";
+      return deathTitle(ending, view) ?? reason ?? "Cancelled";
     case "skipped":
       return `Skipped${because}`;
     case "timed_out":
@@ -46,6 +47,18 @@ function endTitle(ending: JobEnding, view: JobView): string {
     default:
       return conclusion satisfies never;
   }
+}
+
+function deathTitle(ending: JobEnding, view: JobView): string | undefined {
+  const words = deathOf(ending, view);
+  if (words === undefined) return undefined;
+  return ending.reason === undefined ? words.title : `${words.title}: ${ending.reason}`;
+}
+
+/** What is said of a job that neither its steps nor a person ended. */
+export function deathOf({ death }: JobEnding, { ended }: JobView) {
+  const cause = death ?? ended?.death;
+  return cause === undefined ? undefined : DEATH_WORDS[cause];
 }
 
 function failureTitle(view: JobView): string {

@@ -30,7 +30,7 @@ export type StepView = {
 
 export type StepAnnotation = Annotation & { readonly step: number };
 
-type JobEnd = Pick<JobEvent & { type: "job_finished" }, "conclusion" | "outputs" | "ms" | "reason">;
+type JobEnd = Omit<JobEvent & { type: "job_finished" }, "type" | "job" | "name">;
 
 /** GitHub shows at most this many step summaries of a job. */
 const MAX_SUMMARIES = 20;
@@ -74,8 +74,8 @@ export function applyJobEvent(view: JobView, event: JobEvent, atMs: number | und
       endStep(view, event);
       return;
     case "job_finished": {
-      const { conclusion, outputs, ms, reason } = event;
-      view.ended = { conclusion, outputs, ms, ...(reason !== undefined && { reason }) };
+      const { type, job, name, ...ended } = event;
+      view.ended = ended;
       return;
     }
     default:

@@ -1,8 +1,8 @@
 import type { CheckRunState } from "../../github/installation.ts";
 import { formatSize } from "../../profiles/size.ts";
 import { cutBytes, cutText, fencedBlock, oneLine, plainInline } from "./check-markdown.ts";
-import type { CheckSubject, JobEnding } from "./check-subject.ts";
-import { checkTitle, durationText } from "./check-title.ts";
+import type { CheckSubject } from "./check-subject.ts";
+import { checkTitle, deathOf, durationText } from "./check-title.ts";
 import type { StepView } from "./job-view.ts";
 import { stepTable } from "./step-table.ts";
 
@@ -61,7 +61,7 @@ function summaryOf(subject: CheckSubject): string {
       importance: 6,
     },
     { name: "the outputs", markdown: outputs(subject), importance: 2 },
-    { name: "what it used", markdown: usageLine(subject.ending), importance: 5 },
+    { name: "what it used", markdown: usageLine(subject), importance: 5 },
     { name: "the end of the log", markdown: logTail(subject), importance: 3 },
   ];
   const shown = sections.filter(({ markdown }) => markdown !== "");
@@ -86,12 +86,13 @@ function join(sections: readonly Section[]): string {
   return sections.map(({ markdown }) => markdown).join("\n\n");
 }
 
-function sentences({ ending, waiting }: CheckSubject): string {
+function sentences({ ending, waiting, view }: CheckSubject): string {
   if (ending === undefined) return waiting ? `Waits: ${sentence(waiting)}` : "";
-  const { reason, remedy, isHostsFault } = ending;
+  const death = deathOf(ending, view);
+  const { reason, remedy = death?.remedy } = ending;
   return [
     reason && `**${sentence(reason)}**`,
-    isHostsFault && "This is no failure of the job's steps: what the job ran on failed it.",
+    death?.isHosts && "This is no failure of the job's steps: what the job ran on failed it.",
     remedy && `What to do: ${sentence(remedy)}`,
   ]
     .filter(Boolean)
@@ -130,8 +131,8 @@ function outputs({ view, ending }: CheckSubject): string {
   return ["| Output | Value |", "| --- | --- |", ...rows, ...more].join("\n");
 }
 
-function usageLine(ending: JobEnding | undefined): string {
-  const { peakMemoryBytes, cpuSeconds } = ending?.usage ?? {};
+function usageLine({ ending, view }: CheckSubject): string {
+  const { peakMemoryBytes, cpuSeconds } = ending?.usage ?? view.ended?.usage ?? {};
   return [
     peakMemoryBytes !== undefined && `Peak memory: ${formatSize(peakMemoryBytes)}`,
     cpuSeconds !== undefined && `CPU time: ${durationText(cpuSeconds * 1000)}`,

@@ -51,7 +51,7 @@ export function recordedChecks() {
         const known = [...checks].find(([, check]) => check.name === name)?.[0];
         const id = known ?? checks.size + 1;
         apply([], () => {
-          if (known === undefined) checks.set(id, { ...state, name, annotations: [] });
+          checks.set(id, { ...state, name, annotations: checks.get(id)?.annotations ?? [] });
         });
         return id;
       },

@@ -51,7 +51,12 @@ it("shows a running job's step and the table of its steps", () => {
 it.each<[string, readonly JobEvent[], Partial<JobEnding>]>([
   ["Succeeded in 2 m 3 s", [...running, told.ended("success")], {}],
   ["Failed in step Test: exit code 1", failing, { conclusion: "failure" }],
-  ["Out of memory: x.", failing, { conclusion: "failure", reason: "Out of memory: x." }],
+  ["Bad.", failing, { conclusion: "failure", reason: "Bad." }],
+  [
+    "Out of memory: killed.",
+    failing,
+    { conclusion: "failure", reason: "killed.", death: "out-of-memory" },
+  ],
   ["Cancelled", running, { conclusion: "cancelled" }],
   ["Cancelled by octocat.", running, { conclusion: "cancelled", reason: "Cancelled by octocat." }],
   ["Skipped: a need failed.", [], { conclusion: "skipped", reason: "a need failed." }],
@@ -79,12 +84,11 @@ it("shows outputs, what the job used, and the end of the failed step's log", () 
 
 it("says that a host failed the job, and what to do", () => {
   const { summary } = ended(failing, {
-    ...{ conclusion: "failure", isHostsFault: true, reason: "The engine is gone." },
-    remedy: "Start it again.",
+    ...{ conclusion: "failure", death: "engine-lost", reason: "The engine is gone." },
   });
 
   expect(summary).toMatch(
-    /^\*\*The engine is gone\.\*\*\n\nThis is no failure of the job's steps: .*\n\nWhat to do: Start it again\.\n/,
+    /^\*\*The engine is gone\.\*\*\n\nThis is no failure of the job's steps: .*\n\nWhat to do: Look at the host and its container engine, then run the job again\.\n/,
   );
 });
 
