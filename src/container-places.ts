@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { BerthError } from "../runner/errors.ts";
 import type { JobPlaceRequest } from "../runner/job/container-spec.ts";
 import type { ExecuteJobDeps, JobPlace } from "../runner/job/execute-job.ts";
+import { DiedOf } from "../runner/job/job-death.ts";
 import { openShell } from "../runner/shell/open-shell.ts";
 import { shellArgv } from "../runner/shell/preamble.ts";
 import type { KnownActions } from "./containers/action-volumes.ts";
@@ -57,6 +58,7 @@ export function containerPlaces(options: ContainerPlacesOptions): ExecuteJobDeps
       const nonce = found.labels[NONCE_LABEL];
       if (nonce !== undefined && (await isWorthReturning(found, journal))) {
         placed({ host: found.host, image: found.image });
+        await needRunning(found);
         return withShell(found, { request, options, nonce, journal, resume: true, signal });
       }
       // Its maker died before the first command: nothing is lost with it.
@@ -70,7 +72,8 @@ export function containerPlaces(options: ContainerPlacesOptions): ExecuteJobDeps
     const place = await openJobPlace(docker, request, {
       image,
       hostName,
-      shellArgv: shellArgv(nonce),
+      // A container that is kept for somebody to look into has no time to end at.
+      shellArgv: shellArgv(nonce, options.keeps ? {} : { limitSeconds: request.timeLimitSeconds }),
       nodeVolume: options.nodeVolume,
       labels: { ...labels, [NONCE_LABEL]: nonce },
       settings: options.settings,
@@ -119,7 +122,7 @@ async function withShell(
     async (cause: unknown) => {
       isAbandoned = cause instanceof BerthError && cause.code === "SHELL_SUPERSEDED";
       signal.throwIfAborted();
-      throw await whyNoShell(place, cause);
+      throw await whyNoShell(place, { resume, cause });
     },
   );
   undo.use(shell);
@@ -163,20 +166,41 @@ async function isWorthReturning(
 }
 
 /** An image without `sh` is the common case, and the engine says it in its own words. */
-async function whyNoShell(place: ContainerPlace, cause: unknown): Promise<unknown> {
+async function whyNoShell(
+  place: ContainerPlace,
+  { resume, cause }: { readonly resume: boolean; readonly cause: unknown },
+): Promise<unknown> {
   if (!(cause instanceof BerthError) || cause.code !== "SHELL_LOST") return cause;
-  const why = await place.explainEnd().catch(() => undefined);
-  if (why === undefined) return cause;
+  const known = await place.explainEnd().catch(() => undefined);
+  if (known === undefined) return cause;
+  if (resume) return endedMeanwhile(known, cause);
   return new BerthError("IMAGE_UNUSABLE", {
-    message: `The job's shell could not be started in ${place.image}. ${why}`,
+    message: `The job's shell could not be started in ${place.image}. ${known.why}`,
     remedy: "Use an image with a POSIX shell at /bin/sh.",
     cause,
   });
+}
+
+/** A container that has ended answers nobody, and its engine would not say so to who attaches. */
+async function needRunning(place: ReopenedPlace): Promise<void> {
+  const known = await place.explainEnd();
+  if (known === undefined) return;
+  await place[Symbol.asyncDispose]();
+  throw endedMeanwhile(known);
+}
+
+function endedMeanwhile(
+  { why, death }: NonNullable<Awaited<ReturnType<ContainerPlace["explainEnd"]>>>,
+  cause?: unknown,
+): BerthError {
+  const message = `The job's container ended while nobody watched it. ${why}`;
+  return new BerthError("SHELL_LOST", { message, cause: new DiedOf(death, cause) });
 }
 
 function containerGone(request: JobPlaceRequest): BerthError {
   return new BerthError("SHELL_LOST", {
     message: `The container of job ${request.jobId} is gone, and with it what its steps had done.`,
     remedy: "Run the job anew.",
+    cause: new DiedOf("container-lost"),
   });
 }

@@ -3,18 +3,23 @@ import type { Json, Template } from "../expressions/template.ts";
 import type { StepLog } from "../logs/step-log.ts";
 import { endOrphans } from "./end-orphans.ts";
 import { messageOf } from "./job-end.ts";
+import type { JobUsage } from "./job-event.ts";
+import { readUsage } from "./read-usage.ts";
 import { type RunningJob, stepContexts } from "./running-job.ts";
 
 /** In UTF-16, as GitHub counts. */
 const OUTPUTS_LIMIT_BYTES = 1 << 20;
 
-/** "Complete job": the job's outputs, its environment's url, and the end of what steps left running. */
-export async function completeJob(running: RunningJob): Promise<{ [name: string]: string }> {
+/** "Complete job": the job's outputs, its environment's url, the end of what steps left running, and what all of it took. */
+export async function completeJob(
+  running: RunningJob,
+): Promise<{ readonly outputs: { [name: string]: string }; readonly usage?: JobUsage }> {
   const { state, report, job } = running;
   const step = report.startStep("Complete job");
   const { log } = step;
   let problem: string | undefined;
   let outputs: { [name: string]: string } = {};
+  let usage: JobUsage | undefined;
   try {
     try {
       outputs = await readOutputs(running, log);
@@ -30,12 +35,13 @@ export async function completeJob(running: RunningJob): Promise<{ [name: string]
     for (const { pid, name } of await endOrphans(running, list)) {
       log.write(`Terminate orphan process: pid (${pid}) (${name})`);
     }
+    usage = await readUsage(running);
   } catch (error) {
     throw await running.end(error, step);
   }
   const conclusion = problem === undefined ? "success" : "failure";
   step.finished(conclusion, conclusion);
-  return outputs;
+  return { outputs, ...(usage && { usage }) };
 }
 
 function scopeOf(running: RunningJob): Scope {

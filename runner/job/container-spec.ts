@@ -25,4 +25,6 @@ export type JobPlaceRequest = {
   readonly container?: ContainerSpec;
   /** What `uses:` names in other repositories, each to be found read-only at `<actions>/OWNER/REPO/REF`. */
   readonly actions?: readonly ActionRepository[];
+  /** How long the place may last, from its container's start, before it ends itself, whoever watches it. */
+  readonly timeLimitSeconds?: number;
 };

@@ -12,12 +12,14 @@ import { completeJob } from "./complete-job.ts";
 import type { JobPlaceRequest } from "./container-spec.ts";
 import { plannedGithubContext, runnerName } from "./contexts.ts";
 import { JobActions, readPins } from "./job-actions.ts";
+import type { JobDeath } from "./job-death.ts";
 import type { Conclusion, JobDescription } from "./job-description.ts";
-import { describeEnd, isSuperseded, JobEnd, messageOf } from "./job-end.ts";
-import type { Annotation, JobEvent } from "./job-event.ts";
+import { describeEnd, isShellLost, isSuperseded, JobEnd, messageOf } from "./job-end.ts";
+import type { JobEvent, JobUsage } from "./job-event.ts";
 import { createJobReport, type StepReport } from "./job-report.ts";
 import { JobState } from "./job-state.ts";
-import { maskSecrets } from "./mask-secrets.ts";
+import { JobToken, noFreshToken } from "./job-token.ts";
+import { maskSecrets, maskToken } from "./mask-secrets.ts";
 import { ownNotes, type RunningJob } from "./running-job.ts";
 import { planJob, setUpJob } from "./set-up-job.ts";
 import type { Siblings } from "./siblings.ts";
@@ -46,8 +48,8 @@ export type JobPlace = AsyncDisposable & {
   addActions?(actions: readonly ActionRepository[], signal: AbortSignal): Promise<void>;
   /** Unpacks a tar into a folder that exists; its entries belong to the job's user then. */
   unpack?(tar: Readable, folder: string, signal: AbortSignal): Promise<void>;
-  /** Why the shell ended, in a sentence or two with what to do; asked after `SHELL_LOST`. */
-  explainEnd?(): Promise<string | undefined>;
+  /** Why the shell ended, in a sentence or two with what to do, and what of; asked after `SHELL_LOST`. */
+  explainEnd?(): Promise<{ readonly why: string; readonly death: JobDeath } | undefined>;
   /** Lets go of everything without removing it: another process has taken the job over. Disposing does nothing then. */
   abandon?(): void;
 };
@@ -72,6 +74,15 @@ export type ExecuteJobDeps = {
   actions?: ActionSource;
   /** What `actions/checkout` of the repository itself yields; without it that is the real action too. */
   workingTree?: WorkingTree;
+  /**
+   * A `github.token` that is good now, asked for before each step; it takes the place of `secrets.GITHUB_TOKEN`. To be quick as long as the
+   * last one is good. When it fails the last one stays, and the step says so.
+   */
+  token?: () => Promise<string>;
+  /**
+   * The tokens that `token` gave earlier lives of the job. Steps may still have them: they are masked, too, and a command that has one is known again.
+   */
+  earlierTokens?: readonly string[];
   /** Checkpoints of an earlier life of this job; events that it reported are not reported again. */
   journal?: Journal;
   /** Ends the job at once, without its clean-up steps. */
@@ -86,8 +97,14 @@ export type JobResult = {
   readonly conclusion: Conclusion;
   readonly outputs: { readonly [name: string]: string };
   readonly reason?: string;
+  /** Set when what ended the job, or made a step of it fail, was no fault of the step's. */
+  readonly death?: JobDeath;
+  /** Of a job in a container that came to "Complete job". */
+  readonly usage?: JobUsage;
 };
 
+/** How much longer than the job's own time, and that for its clean-up, its place may last: for what comes before the first step. */
+const MARGIN_SECONDS = 120;
 const CANCEL_TIMEOUT_MS = 5 * 60_000;
 
 /**
@@ -96,7 +113,7 @@ const CANCEL_TIMEOUT_MS = 5 * 60_000;
  * @throws {BerthError} `SHELL_SUPERSEDED` when another process has taken the job over; nothing is removed then.
  */
 export async function executeJob(
-  job: JobDescription,
+  given: JobDescription,
   deps: ExecuteJobDeps,
   signal: AbortSignal,
 ): Promise<JobResult> {
@@ -106,13 +123,28 @@ export async function executeJob(
   const isReplaying = () => life.isReplaying();
   const startedAt = journal?.startedAt ?? Date.now();
   const masker = createMasker();
-  maskSecrets(job, masker);
+  maskSecrets(given, masker);
+  const token = new JobToken(given, {
+    fresh: deps.token,
+    earlier: deps.earlierTokens,
+    learn: (text) => maskToken(text, masker),
+  });
   const state = new JobState();
-  const report = createJobReport({ job, masker, startedAt, isReplaying, report: deps.report });
+  const limitMs = given.timeoutMinutes * 60_000;
+  let deadlineMs = isComingBack ? startedAt + limitMs : undefined;
+  const report = createJobReport({
+    job: given,
+    masker,
+    startedAt,
+    isReplaying,
+    report: deps.report,
+  });
   using cancellation = new Cancellation({ signal, kill, graceMs, isReplaying });
   cancellation.onCancel(() => state.cancel());
   cancellation.onCancel(({ reason, isNews }) => {
-    if (reason === "timeout" && isNews) report.currentLog()?.annotate(timeoutOf(job));
+    if (reason === "timeout" && isNews) {
+      report.currentLog()?.annotate({ level: "error", message: timeoutOf(given) });
+    }
   });
 
   async function end(error: unknown, step: StepReport, place?: JobPlace): Promise<JobEnd> {
@@ -125,26 +157,42 @@ export async function executeJob(
         .catch((cause: unknown) => cause);
       if (isSuperseded(doubt)) return end(doubt, step, place);
     }
-    const isCancelled = cancellation.reason !== undefined || signal.aborted || kill?.aborted;
-    const conclusion = isCancelled ? "cancelled" : "failure";
+    // Nobody watched it: what was to end it at its time did.
+    const isOverdue = isShellLost(error) && deadlineMs !== undefined && Date.now() >= deadlineMs;
+    const isAsked = cancellation.reason === "asked" || signal.aborted || kill?.aborted;
+    const isTimeout = !isAsked && (isOverdue || cancellation.reason === "timeout");
+    const conclusion = isAsked || isTimeout ? "cancelled" : "failure";
     if (isSuperseded(error)) {
       place?.abandon?.();
-      return new JobEnd(conclusion, messageOf(error), error);
+      return new JobEnd(conclusion, { reason: messageOf(error) }, error);
     }
-    const reason = masker.mask(await describeEnd(error, { conclusion, place }));
+    const { reason: unmasked, death } =
+      isOverdue && isTimeout
+        ? { reason: timeoutOf(given) }
+        : await describeEnd(error, { conclusion, place });
+    const reason = masker.mask(unmasked);
     step.log.annotate({ level: "error", message: reason });
     step.finished(conclusion, conclusion);
-    return new JobEnd(conclusion, reason, error);
+    return new JobEnd(conclusion, { reason, death: isTimeout ? "deadline" : death }, error);
   }
 
   const setUp = report.startStep("Set up job");
   try {
     const untilEnd = AbortSignal.any(kill ? [signal, kill] : [signal]);
+    const tokenProblem = await token.refresh();
+    if (tokenProblem !== undefined) {
+      setUp.log.annotate({ level: "warning", message: noFreshToken(tokenProblem) });
+    }
+    const job = withToken(given, token);
     const plan = await planJob(job, { state, log: setUp.log, masker, version: deps.version });
     const actions = new JobActions(deps.actions);
     const fetched = await fetchActions(actions, job, { deps, log: setUp.log, signal: untilEnd });
     await using place = await deps.openPlace(
-      { ...plan.request, ...(fetched.length > 0 ? { actions: fetched } : {}) },
+      {
+        ...plan.request,
+        ...(fetched.length > 0 ? { actions: fetched } : {}),
+        timeLimitSeconds: Math.ceil((limitMs + graceMs) / 1000) + MARGIN_SECONDS,
+      },
       {
         journal,
         progress: setUp.log.write,
@@ -155,7 +203,8 @@ export async function executeJob(
     life.isReplaying = () => place.shell.replaying;
     report.started(place);
     const { workingTree } = deps;
-    const shared = { job, place, state, report, masker, cancellation, actions, workingTree };
+    const context = { job, token, actions, workingTree };
+    const shared = { ...context, place, state, report, masker, cancellation };
     const endHere: RunningJob["end"] = (error, step) => end(error, step, place);
     const ready = await setUpJob({ ...plan, fetched }, shared, setUp).catch(
       async (error: unknown) => {
@@ -164,15 +213,21 @@ export async function executeJob(
     );
     const running: RunningJob = { ...ready, end: endHere };
 
-    cancellation.setDeadline((isComingBack ? startedAt : Date.now()) + job.timeoutMinutes * 60_000);
+    deadlineMs ??= Date.now() + limitMs;
+    cancellation.setDeadline(deadlineMs);
     cancellation.settle();
     await runAllSteps(job.steps, running);
-    const outputs = await completeJob(running);
+    const completed = await completeJob(running);
     const conclude = async (): Promise<JobResult> => {
       // A shell that is gone now has done all it had to.
       if (journal && !place.shell.lost.aborted) await place.shell.confirm().catch(unlessLost);
       journal?.confirm?.();
-      const result = report.finished({ conclusion: state.status, outputs });
+      const death = cancellation.reason === "timeout" ? "deadline" : state.death;
+      const result = report.finished({
+        conclusion: state.status,
+        ...completed,
+        ...(death && { death }),
+      });
       // A life that began just now may not have seen this end, and then needs the place.
       journal?.confirm?.();
       return result;
@@ -181,9 +236,9 @@ export async function executeJob(
       throw await endHere(error, setUp);
     });
   } catch (error) {
-    const { conclusion, message, cause } = await end(error, setUp);
+    const { conclusion, message, death, cause } = await end(error, setUp);
     if (isSuperseded(cause)) throw cause;
-    return report.finished({ conclusion, outputs: {}, reason: message });
+    return report.finished({ conclusion, outputs: {}, reason: message, ...(death && { death }) });
   }
 }
 
@@ -210,7 +265,10 @@ function unlessLost(error: unknown): void {
   if (!(error instanceof BerthError) || error.code !== "SHELL_LOST") throw error;
 }
 
-function timeoutOf(job: JobDescription): Annotation {
-  const message = `The job running on runner ${runnerName(job)} has exceeded the maximum execution time of ${job.timeoutMinutes} minutes.`;
-  return { level: "error", message };
+function timeoutOf(job: JobDescription): string {
+  return `The job running on runner ${runnerName(job)} has exceeded the maximum execution time of ${job.timeoutMinutes} minutes.`;
+}
+
+function withToken(job: JobDescription, { current }: JobToken): JobDescription {
+  return current === "" ? job : { ...job, secrets: { ...job.secrets, GITHUB_TOKEN: current } };
 }

@@ -1,3 +1,4 @@
+import type { JobDeath } from "./job-death.ts";
 import type { Conclusion } from "./job-description.ts";
 
 export type AnnotationLevel = "notice" | "warning" | "error";
@@ -27,7 +28,12 @@ export type JobEvent =
       outputs: { [name: string]: string };
       ms: number;
       reason?: string;
+      death?: JobDeath;
+      usage?: JobUsage;
     };
+
+/** What a job took of its host, as its container's control group counted it. */
+export type JobUsage = { readonly peakMemoryBytes?: number; readonly cpuSeconds?: number };
 
 /** Lines and columns count from 1; `file` is relative to the workspace where it lies below it. */
 export type Annotation = {

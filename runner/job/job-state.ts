@@ -1,3 +1,4 @@
+import type { JobDeath } from "./job-death.ts";
 import type { RunningService } from "./siblings.ts";
 import { StepRecords } from "./step-records.ts";
 
@@ -7,12 +8,18 @@ export class JobState {
   /** The `job.services` context. */
   services: { readonly [id: string]: RunningService } = {};
   #status: "success" | "failure" | "cancelled" = "success";
+  #death: JobDeath | undefined;
   #outOfMemory = 0;
   readonly #env: { [name: string]: string } = {};
   readonly #addedPath = new Set<string>();
 
   get status(): "success" | "failure" | "cancelled" {
     return this.#status;
+  }
+
+  /** What the first step that failed died of, where that was no fault of its own. */
+  get death(): JobDeath | undefined {
+    return this.#status === "failure" ? this.#death : undefined;
   }
 
   /** Variables for all steps: `env` of workflow and job, and what steps set since. */
@@ -36,6 +43,11 @@ export class JobState {
     this.#env[name] = value;
   }
 
+  /** Puts something else in place of parts of the variables. */
+  renewEnv(renew: (value: string) => string): void {
+    for (const [name, value] of Object.entries(this.#env)) this.#env[name] = renew(value);
+  }
+
   addPath(directory: string): void {
     this.#addedPath.delete(directory);
     this.#addedPath.add(directory);
@@ -46,7 +58,9 @@ export class JobState {
     this.#status = "cancelled";
   }
 
-  fail(): void {
-    if (this.#status === "success") this.#status = "failure";
+  fail(death?: JobDeath): void {
+    if (this.#status !== "success") return;
+    this.#status = "failure";
+    this.#death = death;
   }
 }

@@ -21,7 +21,7 @@ type Failure = {
  * @throws {Error} What the work threw; a `BerthError` is one again in a later life.
  */
 export async function onceOutside<Value extends Json>(
-  running: Pick<RunningJob, "place" | "cancellation">,
+  running: Pick<RunningJob, "place" | "cancellation" | "token">,
   work: () => Promise<Value>,
   stop?: Pick<StepStop, "record" | "restore">,
 ): Promise<Value> {

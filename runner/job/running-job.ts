@@ -12,6 +12,7 @@ import type { JobDescription } from "./job-description.ts";
 import type { JobEnd } from "./job-end.ts";
 import type { JobReport, StepReport } from "./job-report.ts";
 import type { JobState } from "./job-state.ts";
+import type { JobToken } from "./job-token.ts";
 import type { ServiceSpec } from "./siblings.ts";
 import type { WorkingTree } from "./working-tree.ts";
 
@@ -44,6 +45,7 @@ export type SharedByJob = {
   readonly report: JobReport;
   readonly masker: Masker;
   readonly cancellation: Cancellation;
+  readonly token: JobToken;
 };
 
 /** What `notes` of a command hold besides the caller's own. */
@@ -56,13 +58,14 @@ type Notes = { readonly cancelled: Json; readonly own: Json };
  * @throws {TornDown} when the job must end at once.
  */
 export async function runCommand(
-  { place, cancellation }: Pick<RunningJob, "place" | "cancellation">,
+  { place, cancellation, token }: Pick<RunningJob, "place" | "cancellation" | "token">,
   command: Command,
   options: RunOptions,
 ): Promise<CommandResult> {
   const running = place.shell.run(command, {
     ...options,
     kill: cancellation.tornDown,
+    volatile: token.volatile,
     notes: (): Notes => ({
       cancelled: cancellation.reason ?? null,
       own: options.notes?.() ?? null,
@@ -96,8 +99,12 @@ export function stepContexts(
     steps: () => state.steps.context,
     job: () => currentJobContext(running),
     runner: running.runner,
-    secrets: running.job.secrets,
+    secrets: () => secretsOf(running),
   };
+}
+
+function secretsOf({ job, token }: RunningJob): Context {
+  return token.current === "" ? job.secrets : { ...job.secrets, GITHUB_TOKEN: token.current };
 }
 
 /** The `job` context as it is now. */

@@ -78,6 +78,8 @@ export async function openShell(backend: ShellBackend, options: OpenShellOptions
   const token = randomBytes(8).toString("hex");
 
   let running: RunningCommand | undefined;
+  /** The shell may remember other volatile texts than those of this life. */
+  let isDoubtful = false;
   let next = 1;
   let epoch = 1;
   let facts: ShellFacts | undefined;
@@ -252,12 +254,14 @@ export async function openShell(backend: ShellBackend, options: OpenShellOptions
 
   async function run(command: Command, runOptions: RunOptions): Promise<CommandResult> {
     if (running !== undefined) throw new Error("A shell runs one command at a time.");
-    const hash = hashCommand(command);
+    const { volatile = [] } = runOptions;
+    const hash = hashCommand(command, volatile);
     const number = next;
     const checkpoint = stored.get(number);
     if (checkpoint !== undefined) {
       if (checkpoint.hash !== hash) throw otherCommand(number);
       learn(checkpoint.result, () => typist.type(number, command));
+      isDoubtful ||= volatile.length > 0;
       next = number + 1;
       return checkpoint.result;
     }
@@ -271,10 +275,15 @@ export async function openShell(backend: ShellBackend, options: OpenShellOptions
       for (const chunk of stray) current.onOutput(chunk);
       stray = [];
       strayBytes = 0;
-      const typed = typist.type(number, command);
-      const bytes = commandBytes({ epoch, number, hash: hash.slice(0, 16) }, typed);
       const before = !cameBack && taken?.last === number ? taken : undefined;
       if (before !== undefined && before.hash !== hash.slice(0, 16)) throw otherCommand(number);
+      if (before !== undefined) isDoubtful ||= volatile.length > 0;
+      else if (isDoubtful) {
+        typist.forget();
+        isDoubtful = false;
+      }
+      const typed = typist.type(number, command);
+      const bytes = commandBytes({ epoch, number, hash: hash.slice(0, 16) }, typed);
       const late = !cameBack;
       if (late) await wire.untilLost(comeBack());
       if (before !== undefined) watchEnd(current, before.begun, finished.signal);

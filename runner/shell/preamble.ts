@@ -24,10 +24,14 @@ export const CHUNK_BYTES = 65_536;
 
 /**
  * Arguments for `/bin/sh`: the program that turns it into a job's shell. `nonce` marks its frames: letters and digits,
- * another one for every job. It is no secret.
+ * another one for every job. It is no secret. After `limitSeconds` the shell ends itself and with it its container.
  */
-export function shellArgv(nonce: string): string[] {
-  return ["-c", PREAMBLE, "berth", nonce];
+export function shellArgv(
+  nonce: string,
+  { limitSeconds }: { readonly limitSeconds?: number | undefined } = {},
+): string[] {
+  const limit = limitSeconds === undefined ? [] : [String(Math.ceil(limitSeconds))];
+  return ["-c", PREAMBLE, "berth", nonce, ...limit];
 }
 
 /** So many files to collect can be made by one redirection each of one command: shells have the descriptors up to 9 for that. */
@@ -53,6 +57,8 @@ export const LINE_END = "\x1f";
  *   could find, and run, what has just been loaded for the next command.
  * - A step may remove or close what lies in /dev/shm or /tmp, our folder too: `b_mend` makes it again, and the client tells the pid for a
  *   signal once more, in case the file that had it is gone or could not be written.
+ * - What ends the shell when its time is up kills one process: the container's own init goes with it, and all others with that. As process 1 of
+ *   its own the shell cannot be killed, but then "all processes" means those of this container alone; elsewhere it could be the host's.
  * - LC_ALL=C makes lengths bytes in bash; a step gets the container's own value back.
  */
 const PREAMBLE = `b_nonce=$1
@@ -348,6 +354,11 @@ b_r() {
   fi
   b_say "end $b_n $b_code $b_why $b_count"
 }
+b_watch() {
+  trap '' INT TERM HUP
+  sleep "$1" || return
+  if [ $$ = 1 ]; then kill -KILL -1; else kill -KILL $$; fi
+}
 b_stepper() {
   trap : INT TERM HUP
   b_old= b_x= b_o= b_k= b_cc= b_error=
@@ -355,6 +366,7 @@ b_stepper() {
   while IFS= read -r b_line; do eval "$b_line"; done
 }
 
+if [ "$2" ]; then b_watch "$2" </dev/null >/dev/null 2>&1 3>&- 4>&- & fi
 b_introduce
 b_say ready
 {

@@ -8,6 +8,14 @@ export function unreadableFacts(): BerthError {
   });
 }
 
+/** The cause of an error that a step itself brought about. */
+const BY_A_STEP = new Error("A step ended the job's shell.");
+
+/** Whether the shell told that a step had ended it; nothing else did, then. */
+export function wasEndedByStep(error: unknown): boolean {
+  return error instanceof BerthError && error.cause === BY_A_STEP;
+}
+
 export function stepperGone(status: string, number: number | undefined): BerthError {
   const signal =
     Number(status) > 128 ? `by signal ${Number(status) - 128}` : `with status ${status}`;
@@ -15,6 +23,7 @@ export function stepperGone(status: string, number: number | undefined): BerthEr
   return new BerthError("SHELL_LOST", {
     message: `The job's shell was ended ${signal} ${when}: a step must have killed it.`,
     remedy: "Look for a kill of the parent process or of all processes in the last step.",
+    cause: BY_A_STEP,
   });
 }
 

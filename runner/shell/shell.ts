@@ -74,6 +74,11 @@ export type RunOptions = {
    * command is replayed (the workflow commands it saw, say). Must be JSON.
    */
   notes?(): Json;
+  /**
+   * Texts in the command that differ from life to life of the job, such as tokens, of this life and of those before: commands that differ in nothing
+   * else count as one when a checkpoint is compared.
+   */
+  volatile?: readonly string[];
 };
 
 /** A shell in a container (or on this machine) that runs one command at a time. */
@@ -129,7 +134,7 @@ export type ShellBackend = {
 /** What is known of a finished command, enough to return its result without typing it again. */
 export type Checkpoint = {
   readonly number: number;
-  /** SHA-256 of the command as it was typed, hex. */
+  /** SHA-256 of the command, hex, with a constant for each of its volatile texts. */
   readonly hash: string;
   readonly result: CommandResult;
 };

@@ -219,22 +219,44 @@ function loadBytes(
 /**
  * SHA-256 of all that a command is, hex.
  *
+ * @param volatile Texts that another life of the job has others for; each counts as the same one.
  * @throws {BerthError} `INPUT_INVALID` when a part of it holds what no process can be given.
  */
-export function hashCommand(command: Command): string {
+export function hashCommand(command: Command, volatile: readonly string[] = []): string {
   refuseNul(command);
+  const same = withConstants(volatile);
   const canonical = {
-    argv: command.argv,
-    cwd: command.cwd,
-    env: Object.entries(command.env).toSorted(byName),
+    argv: command.argv.map(same.text),
+    cwd: same.text(command.cwd),
+    env: Object.entries(command.env)
+      .map(([name, value]): [string, unknown] => [name, value === null ? null : same.text(value)])
+      .toSorted(byName),
     write: (command.write ?? []).map(({ path, content, mode }) => [
       path,
-      createHash("sha256").update(content).digest("hex"),
+      createHash("sha256").update(same.content(content)).digest("hex"),
       mode ?? null,
     ]),
     collect: (command.collect ?? []).map(({ path, limitBytes }) => [path, limitBytes]),
   };
   return createHash("sha256").update(JSON.stringify(canonical)).digest("hex");
+}
+
+/** Of NULs, so that no text that a process is given can be mistaken for it or found within it. */
+const CONSTANT = "\0\0";
+
+function withConstants(volatile: readonly string[]) {
+  // The longest first: it may have another in it.
+  const texts = volatile.filter((text) => text !== "").toSorted((a, b) => b.length - a.length);
+  const replace = (value: string, found: readonly string[]) =>
+    found.reduce((text, one) => text.replaceAll(one, CONSTANT), value);
+  return {
+    text: (value: string) => replace(value, texts),
+    content(value: string | Uint8Array): string | Uint8Array {
+      if (texts.length === 0) return value;
+      const bytes = replace(Buffer.from(value).toString("latin1"), texts.map(latin1));
+      return Buffer.from(bytes, "latin1");
+    },
+  };
 }
 
 function refuseNul({ argv, cwd, env, write = [], collect = [] }: Command): void {

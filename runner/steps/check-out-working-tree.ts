@@ -85,7 +85,7 @@ type Wish = {
  *
  * @throws {BerthError} `INPUT_INVALID` for a folder outside the workspace.
  */
-function readWish(inputs: Inputs, { place, github, workingTree }: RunningJob): Wish {
+function readWish(inputs: Inputs, { place, github, workingTree, token }: RunningJob): Wish {
   const { workspace } = place.paths;
   const folder = resolve(workspace, input(inputs, "path") || ".");
   if (!`${folder}/`.startsWith(`${workspace}/`)) {
@@ -96,7 +96,7 @@ function readWish(inputs: Inputs, { place, github, workingTree }: RunningJob): W
   }
   const depth = Math.floor(Number(input(inputs, "fetch-depth") || "1"));
   const sparse = readSparse(inputs);
-  const hasCredentials = input(inputs, "ssh-key") !== "" || isGivenToken(inputs, github);
+  const hasCredentials = input(inputs, "ssh-key") !== "" || isGivenToken(inputs, token);
   const keepsCredentials = isTrue(inputs, "persist-credentials", "true");
   return {
     folder,
@@ -128,9 +128,9 @@ function refToCheckOut(
 }
 
 /** The job's own token is a default of the action's; another one was given. */
-function isGivenToken(inputs: Inputs, github: RunningJob["github"]): boolean {
+function isGivenToken(inputs: Inputs, { current }: RunningJob["token"]): boolean {
   const token = input(inputs, "token");
-  return token !== "" && token !== toText(github.token ?? null);
+  return token !== "" && token !== current;
 }
 
 function readSparse(inputs: Inputs): {

@@ -37,6 +37,7 @@ export async function runComposite(
     const result = await runInner(step, condition, { stage, self, scope: { ...inner, github } });
     if (stage === "main") inner.records.end(step.id, result);
     status = worse(status, result.conclusion);
+    if (result.conclusion === "failure") self.blame(result.death);
     if (result.isBroken) break;
   }
 

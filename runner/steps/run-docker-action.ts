@@ -181,12 +181,13 @@ const FETCH =
   'while [ $# -gt 0 ]; do if [ -f "$1" ]; then cat "$1" > "$2"; fi; rm -rf "$1"; shift 2; done';
 
 /** Says in the log how the container ended, if GitHub's users would otherwise have to guess. True when it ended well. */
-function reportEnd(end: StepEnd, { log }: RunningAction): boolean {
+function reportEnd(end: StepEnd, { log, blame }: RunningAction): boolean {
   if ("problem" in end) {
     log.annotate({ level: "error", message: end.problem });
     return false;
   }
   if (end.exitCode === 0) return true;
+  if (end.oomKilled) blame("out-of-memory");
   const explanation = explainExit({ of: "container", ...end });
   if (explanation) {
     log.annotate({ level: "notice", message: `${explanation.sentence} ${explanation.remedy}` });

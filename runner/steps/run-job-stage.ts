@@ -1,4 +1,5 @@
 import { evaluateCondition } from "../expressions/evaluate.ts";
+import { deathOf, type JobDeath } from "../job/job-death.ts";
 import type { Conclusion } from "../job/job-description.ts";
 import { isEndOfJob, messageOf } from "../job/job-end.ts";
 import type { RunningJob } from "../job/running-job.ts";
@@ -20,6 +21,8 @@ export async function runJobStage(
   const { status } = jobScope(running);
   const holds = () => evaluateCondition(condition, { contexts: {}, status: status(false) });
 
+  let death: JobDeath | undefined;
+
   async function run(): Promise<Conclusion> {
     if (!(await holds())) return "skipped";
     const stop = new StepStop();
@@ -30,6 +33,7 @@ export async function runJobStage(
       if (isEndOfJob(error)) throw error;
       if (stop.reason === undefined) {
         log.annotate({ level: "error", message: messageOf(error) });
+        death = deathOf(error);
         return "failure";
       }
     }
@@ -41,7 +45,7 @@ export async function runJobStage(
 
   try {
     const conclusion = await run();
-    if (conclusion === "failure") running.state.fail();
+    if (conclusion === "failure") running.state.fail(death);
     step.finished(conclusion, conclusion);
   } catch (error) {
     throw await running.end(error, step);

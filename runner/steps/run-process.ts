@@ -58,7 +58,7 @@ export async function runProcess(process: StepProcess, self: RunningStep): Promi
 async function reportExit(
   result: CommandResult,
   process: StepProcess,
-  { log, running }: RunningStep,
+  { log, running, blame }: RunningStep,
 ): Promise<boolean> {
   const { started, exitCode } = result;
   if (started && exitCode === 0) return true;
@@ -67,6 +67,7 @@ async function reportExit(
   }
   if (!started) return false;
   const oomKilled = await ranOutOfMemory(running);
+  if (oomKilled) blame("out-of-memory");
   const explanation = explainExit({ of: "step", exitCode, oomKilled });
   if (explanation) {
     log.annotate({ level: "notice", message: `${explanation.sentence} ${explanation.remedy}` });

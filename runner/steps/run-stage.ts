@@ -6,8 +6,10 @@ import {
 } from "../expressions/evaluate.ts";
 import type { Template } from "../expressions/template.ts";
 import { fileToken } from "../job/contexts.ts";
+import { deathOf, type JobDeath } from "../job/job-death.ts";
 import type { Conclusion, StepDescription } from "../job/job-description.ts";
 import { isEndOfJob, messageOf } from "../job/job-end.ts";
+import { noFreshToken } from "../job/job-token.ts";
 import { rememberHashes } from "../job/running-job.ts";
 import type { StepLog } from "../logs/step-log.ts";
 import { commandFiles } from "./command-files.ts";
@@ -20,13 +22,15 @@ import type { Stage, StepScope } from "./step-scope.ts";
 import { StepStop } from "./step-stop.ts";
 
 /** A stage of a step whose `env` is known; its condition is not asked yet. */
-export type BegunStage = Omit<RunningStep, "log" | "stop" | "summary"> & {
+export type BegunStage = Omit<RunningStep, "log" | "stop" | "summary" | "blame"> & {
   readonly step: StepDescription;
   readonly stage: Stage;
   readonly stepScope: StepScope;
   /** The `env` of this step alone. */
   readonly ownEnv: { readonly [name: string]: string };
   readonly envProblem: { readonly error: unknown } | undefined;
+  /** Why the token is not a fresh one. */
+  readonly tokenProblem: string | undefined;
   readonly recallHash: NonNullable<Scope["hashFiles"]>;
 };
 
@@ -35,6 +39,8 @@ export type StageResult = {
   readonly conclusion: Conclusion;
   /** The condition could not be evaluated: a composite action stops there. */
   readonly isBroken: boolean;
+  /** What it failed of, where that was no fault of its own. */
+  readonly death?: JobDeath | undefined;
 };
 
 /** How a stage ended: whether it did well, or what a composite action makes of its steps, who knew of a cancellation. */
@@ -57,12 +63,19 @@ export async function beginStage(
   stage: Stage,
   stepScope: StepScope,
 ): Promise<BegunStage> {
-  const { running, overrides, records } = stepScope;
+  const { running, records } = stepScope;
+  const tokenProblem = await renewToken(running);
+  const overrides = running.token.renewAll(stepScope.overrides);
   const token = fileToken(running.job, running.nextNumber());
   const files = commandFiles(running.place.paths.temp, token);
   const named = { action: step.id, action_ref: "", action_repository: "" };
   // Within an action `github.action` stays that of the job's step.
-  const github = { ...stepScope.github, ...(stepScope.within.length === 0 ? named : {}), ...files };
+  const github = {
+    ...stepScope.github,
+    ...(stepScope.within.length === 0 ? named : {}),
+    ...files,
+    token: running.token.current,
+  };
   const hashes = rememberHashes(running);
   const env = { ...running.state.env, ...overrides };
   const scope = { contexts: stepScope.contexts({ env, github }), hashFiles: hashes.compute };
@@ -71,12 +84,23 @@ export async function beginStage(
   const state = step.kind === "uses" ? stepScope.instances.of(step).state : new Map();
 
   return {
-    ...{ step, stage, stepScope, ownEnv, envProblem, recallHash: hashes.recall },
+    ...{ step, stage, stepScope, ownEnv, envProblem, tokenProblem, recallHash: hashes.recall },
     ...{ running, id: step.id, env, github, scope, token, state },
     // Pre and post stages have no outputs.
     setOutput: (name, value) => void (stage === "main" && records.setOutput(step.id, name, value)),
     saveState: (name, value) => void state.set(name, value),
   };
+}
+
+/** Gets a token for a stage that is not replayed; variables of the job that held an older one have it now. */
+async function renewToken({
+  token,
+  place,
+  state,
+}: StepScope["running"]): Promise<string | undefined> {
+  const problem = place.shell.replaying ? undefined : await token.refresh();
+  if (token.volatile.length > 0) state.renewEnv((value) => token.renew(value));
+  return problem;
 }
 
 /**
@@ -89,10 +113,15 @@ export async function runStage(
   const { step, stepScope, scope } = begun;
   const { log, summary, condition, outerStop } = surroundings;
   const isOfJob = stepScope.within.length === 0;
+  let death: JobDeath | undefined;
+  const blame = (cause: JobDeath | undefined) => {
+    death ??= cause;
+  };
   const fail = (error: unknown, isBroken: boolean): StageResult => {
     if (isEndOfJob(error)) throw error;
     log.annotate({ level: "error", message: messageOf(error) });
-    return { outcome: "failure", conclusion: "failure", isBroken };
+    blame(deathOf(error));
+    return { outcome: "failure", conclusion: "failure", isBroken, death };
   };
   const { secrets: _, ...visible } = scope.contexts;
   const holds = (isCancelling: boolean) =>
@@ -118,13 +147,16 @@ export async function runStage(
     return fail(error, true);
   }
   if (!isWanted) return { outcome: "skipped", conclusion: "skipped", isBroken: false };
+  if (begun.tokenProblem !== undefined) {
+    log.annotate({ level: "warning", message: noFreshToken(begun.tokenProblem) });
+  }
 
   try {
     const stop = new StepStop(outerStop);
     const minutes = isOfJob ? await readTimeout(step.timeoutMinutes, { scope, log }) : 0;
-    const self = { ...begun, log, summary, stop };
+    const self = { ...begun, log, summary, stop, blame };
     const outcome = await untilStopped({ ...surroundings, self, minutes, holds });
-    return await forgive({ outcome, conclusion: outcome, isBroken: false });
+    return await forgive({ outcome, conclusion: outcome, isBroken: false, death });
   } catch (error) {
     return await forgive(fail(error, false));
   }

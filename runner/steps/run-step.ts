@@ -35,7 +35,7 @@ async function report(
   const { log, summary } = step;
   try {
     const result = await runStage(begun, { stepName, condition, log, summary });
-    if (result.conclusion === "failure") running.state.fail();
+    if (result.conclusion === "failure") running.state.fail(result.death);
     step.finished(result.outcome, result.conclusion);
     return result;
   } catch (error) {

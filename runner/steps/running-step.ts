@@ -1,5 +1,6 @@
 import type { Scope } from "../expressions/evaluate.ts";
 import type { Context } from "../job/contexts.ts";
+import type { JobDeath } from "../job/job-death.ts";
 import type { RunningJob } from "../job/running-job.ts";
 import type { StepLog } from "../logs/step-log.ts";
 import type { StepStop } from "./step-stop.ts";
@@ -22,6 +23,8 @@ export type RunningStep = {
   setOutput(name: string, value: string): void;
   saveState(name: string, value: string): void;
   summary(markdown: string): void;
+  /** Notes what this stage failed of, where that was no fault of its own. */
+  blame(death: JobDeath | undefined): void;
 };
 
 /** A stage of an action, with its inputs: those given, then the defaults of the others, under the names they were written with. */

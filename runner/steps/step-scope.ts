@@ -127,7 +127,7 @@ export function compositeScope(
     instances: instance.inner,
     contexts: ({ env, github }) => ({
       github: () => github,
-      inputs: self.inputs,
+      inputs: () => running.token.renewAll(self.inputs),
       strategy,
       matrix,
       env: () => env,

@@ -21,6 +21,7 @@ function exitCodeOfCode(code: ErrorCode): number {
     case "ENGINE_NOT_FOUND":
     case "ENGINE_LOST":
     case "ENGINE_REFUSED":
+    case "DISK_FULL":
     case "SETUP_FAILED":
     case "HOST_UNUSABLE":
       return 3;

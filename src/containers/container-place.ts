@@ -1,6 +1,7 @@
 import type Docker from "dockerode";
 import type { JobPlace } from "../../runner/job/execute-job.ts";
 import { explainExit } from "../../runner/job/explain-exit.ts";
+import type { JobDeath } from "../../runner/job/job-death.ts";
 import type { ShellBackend, ShellConnection } from "../../runner/shell/shell.ts";
 import { type ContainerEnd, readEnd } from "./container-end.ts";
 import { containerShell } from "./container-shell.ts";
@@ -18,7 +19,7 @@ export type ContainerPlace = Omit<JobPlace, "shell" | "unpack"> & {
   unpackFor(owner: UserIds): NonNullable<JobPlace["unpack"]>;
   /** How the container ended, or that it runs. */
   end(): Promise<ContainerEnd>;
-  explainEnd(): Promise<string | undefined>;
+  explainEnd: NonNullable<JobPlace["explainEnd"]>;
   abandon(): void;
 };
 
@@ -69,18 +70,25 @@ export function containerPlace(
 }
 
 /** Why a container is not there any more; `undefined` while it runs. */
-export function describeContainerEnd(end: ContainerEnd): string | undefined {
+function describeContainerEnd(
+  end: ContainerEnd,
+): { readonly why: string; readonly death: JobDeath } | undefined {
   switch (end.state) {
     case "running":
       return undefined;
     case "gone":
-      return "The job's container was removed while the job ran. See what else uses this engine.";
+      return {
+        why: "The job's container was removed while the job ran. See what else uses this engine.",
+        death: "container-lost",
+      };
     case "ended": {
       const explained = explainExit({ of: "container", ...end });
       const said = end.error === "" ? "" : ` The engine said: ${end.error}`;
-      return explained === undefined
-        ? `The job's container ended (exit code ${end.exitCode}): a step must have killed the shell in it, or the engine stopped it.${said}`
-        : `${explained.sentence} ${explained.remedy}${said}`;
+      const why =
+        explained === undefined
+          ? `The job's container ended (exit code ${end.exitCode}): a step must have killed the shell in it, or the engine stopped it.${said}`
+          : `${explained.sentence} ${explained.remedy}${said}`;
+      return { why, death: end.oomKilled ? "out-of-memory" : "container-lost" };
     }
     default:
       return end satisfies never;

@@ -52,7 +52,7 @@ const EXPLANATIONS: readonly Explanation[] = [
     remedy: "Run `docker network prune`, or widen default-address-pools of the engine.",
   },
   {
-    code: "ENGINE_REFUSED",
+    code: "DISK_FULL",
     pattern: /no space left on device|disk quota exceeded/i,
     message: () => "The engine's disk is full.",
     remedy:

@@ -28,7 +28,7 @@ const Entry = z.object({
   eventBytes: z.int().nonnegative(),
   result: z.object({
     started: z.boolean(),
-    reason: z.enum(["no-program", "no-directory"]).optional(),
+    reason: z.enum(["no-program", "no-directory", "no-write"]).optional(),
     exitCode: z.int(),
     files: z.record(
       z.string(),

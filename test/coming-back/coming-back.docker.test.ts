@@ -90,10 +90,10 @@ async function logOf(folder: string, bytes: number): Promise<void> {
   }
 }
 
-/** What must be the same however often the job's process died: all but times and places. */
+/** What must be the same however often the job's process died: all but times, places and what it took. */
 function essence(events: JobEvent[]) {
   return events.map((event) => {
-    const { ms: _, ...rest } = { ms: 0, ...event };
+    const { ms: _, usage: __, ...rest } = { ms: 0, usage: {}, ...event };
     return JSON.stringify({ ...rest, host: "", image: "" }).replace(/'berth-[^']*'/, "its name");
   });
 }

@@ -1,8 +1,10 @@
-/** Runs the busy job in a process of its own, or comes back to it: `driver.ts FOLDER JOB IMAGE LINES`, with `docker` for LINES the job of docker actions. Made to be killed. */
+/** Runs the busy job in a process of its own, or comes back to it: `driver.ts FOLDER JOB IMAGE LINES`, with `docker` for LINES the job of docker actions, with `token` the one with a token for each life, with `slow` one whose
+ * time is up soon. Made to be killed. */
 import { renameSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { executeJob } from "../../runner/job/execute-job.ts";
+import type { JobDescription } from "../../runner/job/job-description.ts";
 import type { JobEvent } from "../../runner/job/job-event.ts";
 import { containerPlaces } from "../../src/container-places.ts";
 import { connectEngine } from "../../src/containers/connect-engine.ts";
@@ -12,6 +14,7 @@ import { openJobJournal } from "../../src/store/job-journal.ts";
 import { stateFolder } from "../../src/store/state-folder.ts";
 import { busyJob } from "./busy-job.ts";
 import { dockerJob } from "./docker-job.ts";
+import { tokenJob, tokensIn } from "./token-job.ts";
 
 const [folder = "", id = "", image = "", lines = ""] = process.argv.slice(2);
 const engine = await connectEngine({
@@ -37,10 +40,23 @@ else {
     events.push(event);
   };
   await executeJob(
-    lines === "docker" ? dockerJob(id) : busyJob(id, Number(lines)),
-    { openPlace, report, journal },
+    jobOf(lines),
+    { openPlace, report, journal, ...(lines === "token" ? tokensIn(folder) : {}) },
     new AbortController().signal,
   );
 }
 writeFileSync(join(folder, `events.${process.pid}`), JSON.stringify(events));
 renameSync(join(folder, `events.${process.pid}`), join(folder, "events.json"));
+
+function jobOf(kind: string): JobDescription {
+  switch (kind) {
+    case "docker":
+      return dockerJob(id);
+    case "token":
+      return tokenJob(id);
+    case "slow":
+      return { ...tokenJob(id), timeoutMinutes: 0.02 };
+    default:
+      return busyJob(id, Number(kind));
+  }
+}

@@ -13,15 +13,17 @@ import type { Checkpoint, Journal, Shell } from "../../../runner/shell/shell.ts"
 export const never = new AbortController().signal;
 
 /**
- * Runs a job whose first process dies after so many events; what it told after its last checkpoint is forgotten.
+ * Runs a job whose first process dies after so many events, or at a line; what it told after its last checkpoint is forgotten.
  *
  * @param cancelAt The line at which its user cancels it in the first life.
+ * @param later What the second life has instead.
  */
 export async function runInTwoLives(
   description: JobDescription,
-  dieAfter: number,
+  dieAfter: number | string,
   deps: Partial<ExecuteJobDeps> = {},
   cancelAt?: string,
+  later: Partial<ExecuteJobDeps> = deps,
 ) {
   const cancel = new AbortController();
   await using home = await aHome();
@@ -54,7 +56,11 @@ export async function runInTwoLives(
       if (isDead) return;
       told.push(event);
       if (event.type === "log" && event.line === cancelAt) cancel.abort();
-      if (told.length >= dieAfter) {
+      const isItsEnd =
+        typeof dieAfter === "number"
+          ? told.length >= dieAfter
+          : event.type === "log" && event.line === dieAfter;
+      if (isItsEnd) {
         isDead = true;
         died.resolve();
       }
@@ -69,7 +75,7 @@ export async function runInTwoLives(
   const result = await executeJob(
     description,
     {
-      ...deps,
+      ...later,
       journal: aJournal(checkpoints),
       async openPlace(_request, { journal, placed, progress }) {
         placed({ host: "vm", image: "local" });

@@ -25,7 +25,7 @@ it.each([
     "ENGINE_REFUSED",
     "no address range left",
   ],
-  ["write /var/lib/x: no space left on device", "ENGINE_REFUSED", "disk is full"],
+  ["write /var/lib/x: no space left on device", "DISK_FULL", "disk is full"],
   [
     'invalid mount config for type "bind": bind source path does not exist: /nope',
     "CONTAINER_OPTION",
