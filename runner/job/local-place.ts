@@ -13,6 +13,8 @@ import { putNodeInToolCache } from "./local-tool-cache.ts";
 export type LocalPlaceOptions = {
   /** What steps inherit, such as this process's own environment. */
   readonly env: { readonly [name: string]: string | undefined };
+  /** Where its own folder is made, with all that belongs to its shell; the system's folder for temporary files when left out. */
+  readonly parent?: string;
   readonly signal: AbortSignal;
   readonly journal?: Journal | undefined;
   /** The shell's program and first arguments; `/bin/sh` when left out. */
@@ -31,11 +33,11 @@ export async function openLocalPlace(
   { repository, actions = [] }: JobPlaceRequest,
   options: LocalPlaceOptions,
 ): Promise<JobPlace> {
-  const { signal, journal, shell: program, graceMs } = options;
+  const { signal, journal, shell: program, graceMs, parent } = options;
   const where = { host: hostname(), image: "local" };
   options.placed?.(where);
   options.progress?.("This job runs on this machine itself, which isolates nothing.");
-  const folder = await mkdtemp(join(tmpdir(), "berth-job-"));
+  const folder = await mkdtemp(join(parent ?? tmpdir(), "berth-job-"));
   const paths = {
     workspace: join(folder, "w", repository, repository),
     temp: join(folder, "w", "_temp"),
@@ -49,6 +51,7 @@ export async function openLocalPlace(
     nonce,
     env: { ...inheritable(options.env), HOME: paths.home },
     cwd: folder,
+    ...(parent ? { parent: folder } : {}),
     ...(program ? { shell: program } : {}),
   });
   let isAbandoned = false;

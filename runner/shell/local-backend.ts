@@ -28,7 +28,7 @@ const LOOK_MS = 100;
 const LAST_OUTPUT_MS = 150;
 const NEWLINE = 0x0a;
 /** In the environment of everything a local shell starts, so that all of it can be found again. */
-const MARK = "BERTH_LOCAL_SHELL";
+export const LOCAL_SHELL_MARK = "BERTH_LOCAL_SHELL";
 
 /*
  * The shell's output goes through `cat` into files: to the steps it is a pipe as in a container (a file would be truncated by
@@ -45,6 +45,8 @@ export type LocalBackendOptions = {
   /** The whole environment of the shell. */
   readonly env: { readonly [name: string]: string };
   readonly cwd: string;
+  /** Where its pipe and its log are kept; the system's folder for temporary files when left out. */
+  readonly parent?: string;
 };
 
 /** A shell on this machine. Disposing of it kills everything that was started in it. It isolates nothing. */
@@ -55,8 +57,8 @@ export type LocalBackend = ShellBackend &
 
 /** Makes a backend whose shell lives on this machine, survives its connections and keeps a log of what it prints. */
 export function localBackend(options: LocalBackendOptions): LocalBackend {
-  const { nonce, shell = ["/bin/sh"], env, cwd } = options;
-  const folder = prepareFolder();
+  const { nonce, shell = ["/bin/sh"], env, cwd, parent = tmpdir() } = options;
+  const folder = prepareFolder(parent);
   folder.catch(() => {}); // whoever attaches hears of it
   const connections = new Set<ShellConnection>();
 
@@ -75,7 +77,7 @@ export function localBackend(options: LocalBackendOptions): LocalBackend {
         ["-c", SURROUNDINGS, "sh", path, ...shell, ...shellArgv(nonce)],
         {
           cwd,
-          env: { ...env, [MARK]: nonce },
+          env: { ...env, [LOCAL_SHELL_MARK]: nonce },
           detached: true,
           stdio: "ignore",
         },
@@ -100,8 +102,8 @@ export function localBackend(options: LocalBackendOptions): LocalBackend {
   };
 }
 
-async function prepareFolder(): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), "berth-shell-"));
+async function prepareFolder(parent: string): Promise<string> {
+  const folder = await mkdtemp(join(parent, "berth-shell-"));
   await promisify(execFile)("mkfifo", [join(folder, "stdin")]);
   for (const name of ["stdout", "stderr"]) await writeFile(join(folder, name), "");
   return folder;
@@ -197,7 +199,7 @@ function kill(pid: number): void {
 
 /** Kills every process that has the mark of this shell in its environment, until there is none left. */
 async function killMarked(nonce: string): Promise<void> {
-  const mark = `${MARK}=${nonce}\0`;
+  const mark = `${LOCAL_SHELL_MARK}=${nonce}\0`;
   for (let found = true; found; ) {
     found = false;
     for (const pid of (await readdir("/proc")).filter((name) => /^\d+$/.test(name))) {
