@@ -1,4 +1,3 @@
-import type { JobDeath } from "../../../runner/job/job-death.ts";
 import type { JobUsage } from "../../../runner/job/job-event.ts";
 import type { CheckRunState } from "../../github/installation.ts";
 import type { JobView } from "./job-view.ts";
@@ -24,8 +23,8 @@ export type JobEnding = {
   readonly reason?: string | undefined;
   /** What somebody can do now; of a death there is something to say without it. */
   readonly remedy?: string | undefined;
-  /** Neither its steps nor a person ended it; as the job told it when left out. */
-  readonly death?: JobDeath | undefined;
+  /** A `JobDeath`: neither its steps nor a person ended it; as the job told it when left out. */
+  readonly death?: string | undefined;
   /** As the job told them when left out. */
   readonly outputs?: { readonly [name: string]: string } | undefined;
   readonly usage?: JobUsage | undefined;

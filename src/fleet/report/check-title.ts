@@ -58,7 +58,7 @@ function deathTitle(ending: JobEnding, view: JobView): string | undefined {
 /** What is said of a job that neither its steps nor a person ended. */
 export function deathOf({ death }: JobEnding, { ended }: JobView) {
   const cause = death ?? ended?.death;
-  return cause === undefined ? undefined : DEATH_WORDS[cause];
+  return Object.entries(DEATH_WORDS).find(([name]) => name === cause)?.[1];
 }
 
 function failureTitle(view: JobView): string {
