@@ -25,8 +25,8 @@ export type ReadRunFactsOptions = {
 
 export type ReadRunFacts =
   | { readonly kind: "facts"; readonly facts: RunSnapshot }
-  /** Not ours to run, and why. */
-  | { readonly kind: "left"; readonly reason: string };
+  /** Not ours to run, and why. `lacksEvent`: the event may yet arrive, and say more. */
+  | { readonly kind: "left"; readonly reason: string; readonly lacksEvent: boolean };
 
 /**
  * Reads what a run is: its event, the commit GitHub used, the workflow file there, its variables.
@@ -41,13 +41,14 @@ export async function readRunFacts(options: ReadRunFactsOptions): Promise<ReadRu
   const payload = options.findTrigger(run, candidates)?.payload;
 
   const used = await commitOfRun(run, payload, installation);
-  if (used.kind === "unknown") return { kind: "left", reason: used.reason };
+  const lacksEvent = payload === undefined;
+  if (used.kind === "unknown") return { kind: "left", reason: used.reason, lacksEvent };
   const [workflowText, vars] = await Promise.all([
     installation.file(repository, run.path, used.refs.sha),
     installation.variables(repository),
   ]);
   const given = inputsOf(run, payload, workflowText);
-  if (typeof given === "string") return { kind: "left", reason: given };
+  if (typeof given === "string") return { kind: "left", reason: given, lacksEvent };
 
   const headRepository = headRepositoryOf(run, payload);
   const association = associationOf(payload);
@@ -55,7 +56,7 @@ export async function readRunFacts(options: ReadRunFactsOptions): Promise<ReadRu
     kind: "facts",
     facts: {
       event: run.event,
-      ...(payload === undefined && { payloadMissing: whyMissing(run.event) }),
+      ...(lacksEvent && { payloadMissing: whyMissing(run.event) }),
       ...used.refs,
       workflowFile: run.path,
       ...(workflowText !== undefined && { workflowText }),

@@ -136,6 +136,7 @@ describe("a pull request runs at", () => {
     expect(read).toEqual({
       kind: "left",
       reason: expect.stringContaining("file at another commit"),
+      lacksEvent: false,
     });
   });
 
@@ -153,7 +154,7 @@ describe("a pull request runs at", () => {
     const facts = await factsOf({ ...run, pullRequests: shown }, undefined, { merge });
 
     expect(facts).toMatchObject({ sha: MERGE, baseRef: "main", headRef: "feature" });
-    expect(await ask(run, undefined, { merge })).toMatchObject({ kind: "left" });
+    expect(await ask(run, undefined, { merge })).toMatchObject({ kind: "left", lacksEvent: true });
   });
 });
 
@@ -204,6 +205,7 @@ it("takes no commit of a fork for an event that runs on the repository's own", a
   expect(await ask(run, {})).toEqual({
     kind: "left",
     reason: "The run shows a commit of eve/app, which no issue_comment is for.",
+    lacksEvent: false,
   });
 });
 
@@ -232,5 +234,6 @@ jobs: { a: { runs-on: berth, steps: [{ run: echo }] } }
   expect(await ask(run, { ref: "main", inputs: { other: "x" } }, { text })).toEqual({
     kind: "left",
     reason: expect.stringContaining("no input 'other'"),
+    lacksEvent: false,
   });
 });
