@@ -22,6 +22,7 @@ import { measureActions } from "./bench/action-figures.ts";
 import { bareAttach, bareJobMs, execMs, idleContainer } from "./bench/bare-engine.ts";
 import { createFigures, median, medians } from "./bench/figures.ts";
 import { logSeconds, makeRepository, runAct, runBerth, workflowOf } from "./bench/run-workflow.ts";
+import { measureScheduler } from "./bench/scheduler-figures.ts";
 
 // Imports the workflow parser, and so has to come after what makes that possible.
 const { pipelineSeconds } = await import("./bench/log-pipeline.ts");
@@ -141,6 +142,8 @@ await measureActions({
   hasAct,
   note,
 });
+
+measureScheduler(note);
 
 console.log(figures.table());
 writeFileSync(
