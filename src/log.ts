@@ -1,4 +1,4 @@
-import type { Writable } from "node:stream";
+import { Writable } from "node:stream";
 import pino from "pino";
 import pretty from "pino-pretty";
 
@@ -18,7 +18,12 @@ export function createLog(options: {
   mask(line: string): string;
 }): Log {
   const { level, format, out, mask } = options;
-  const masked = { write: (line: string) => void out.write(mask(line)) };
+  const masked = new Writable({
+    decodeStrings: false,
+    write(line: string | Buffer, _encoding, done) {
+      out.write(mask(line.toString()), () => done());
+    },
+  });
   if (format === "json") {
     return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, masked);
   }
@@ -27,7 +32,7 @@ export function createLog(options: {
     singleLine: true,
     translateTime: "SYS:HH:MM:ss",
     ignore: "pid,hostname",
-    destination: { ...masked } as unknown as Writable,
+    destination: masked,
   });
   return pino({ level }, forPeople);
 }

@@ -31,9 +31,9 @@ export type GitHubAppOptions = {
 };
 
 /** The App's own page and webhook, beside what the service needs. */
-export type OpenedGitHubApp = GitHubApp & {
+export type OpenedGitHubApp = Omit<GitHubApp, "self" | "installations"> & {
   self(): Promise<AppFacts>;
-  installations(): Promise<z.infer<typeof InstallationAnswer>[]>;
+  installations(): Promise<InstallationFacts[]>;
   /** `undefined` when the App has none. */
   webhook(): Promise<WebhookFacts | undefined>;
 };
