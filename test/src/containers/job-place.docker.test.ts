@@ -330,7 +330,10 @@ describe("a container that ends", () => {
     await docker.getContainer(place.containerId).wait();
 
     expect(await place.end()).toMatchObject({ state: "ended", exitCode: 3, oomKilled: false });
-    expect(await place.explainEnd()).toContain("exit code 3");
+    expect(await place.explainEnd()).toMatchObject({
+      why: expect.stringContaining("exit code 3"),
+      death: "container-lost",
+    });
   });
 
   it("tells that it ran out of memory", async () => {
@@ -338,14 +341,20 @@ describe("a container that ends", () => {
     await using place = await open(aContainer({ options }), {}, "exec tail -c 100m /dev/zero");
     await docker.getContainer(place.containerId).wait();
 
-    expect(await place.explainEnd()).toContain("ran out of memory");
+    expect(await place.explainEnd()).toMatchObject({
+      why: expect.stringContaining("ran out of memory"),
+      death: "out-of-memory",
+    });
   });
 
   it("tells that somebody removed it", async () => {
     await using place = await open(aContainer());
     await docker.getContainer(place.containerId).remove({ force: true, v: true });
 
-    expect(await place.explainEnd()).toContain("removed");
+    expect(await place.explainEnd()).toMatchObject({
+      why: expect.stringContaining("removed"),
+      death: "container-lost",
+    });
   });
 });
 
