@@ -90,6 +90,8 @@ function writeQueue(gapMs: number) {
 /** A token may end before its hour: the key was changed, or the installation suspended and taken up again. */
 function renewRefusedToken(octokit: Octokit): void {
   octokit.hook.wrap("request", async (request, options) => {
+    // The making of a token comes through here too, and must not wait for itself.
+    if (options.url.endsWith("/access_tokens")) return await request(options);
     try {
       return await request(options);
     } catch (error) {
