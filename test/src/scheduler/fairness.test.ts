@@ -51,6 +51,22 @@ it("gives others what the job that a host is kept for has no use for", async () 
   expect(world.leases.has("big")).toBe(true);
 });
 
+it("gives a host free that was kept for a job which was cancelled", async () => {
+  const world = await openWorld([aHost("gpu-1", { slots: 20, gpus: gpusOf("gpu-1", 2) })]);
+  await world.ask(aRequest("first", { need: { gpus: 1 } }));
+  await world.ask(aRequest("big", { need: { gpus: 2 }, readyAtMs: 1 }));
+  for (let n = 0; n < 8; n++) {
+    await world.ask(aRequest(`n-${n}`, { need: { gpus: 1 }, readyAtMs: 2 }));
+    await world.end(`n-${n}`);
+  }
+  await world.ask(aRequest("small", { need: { gpus: 1 }, readyAtMs: 3 }));
+
+  expect(world.leases.has("small")).toBe(false);
+  await world.abort("big");
+
+  expect(world.leases.has("small")).toBe(true);
+});
+
 it("places a job of the lowest priority though urgent ones never stop coming", async () => {
   const world = await openWorld([aHost("here", { slots: 1 })]);
   const urgent = (n: number) => aRequest(`urgent-${n}`, { priority: 1000, readyAtMs: n });
