@@ -41,12 +41,18 @@ export type JobJournal = Journal &
  * generation: it starts as a copy of the one before, cut to its last whole checkpoint. A process that was thought
  * dead and wakes up again only writes to its own generation, which nobody reads any more.
  *
+ * @param options `maxLogBytes` is the size of the log's file from which on no more lines of steps are kept; the log says so once,
+ * and all other events are kept.
+ *
  * @throws {BerthError} `SHELL_SUPERSEDED` when another process opened the journal at the same moment,
  * `JOURNAL_MISMATCH` when the folder holds something that is not a journal.
  */
 export async function openJobJournal(
   folder: string,
-  { now = Date.now }: { now?: () => number } = {},
+  {
+    now = Date.now,
+    maxLogBytes = Number.POSITIVE_INFINITY,
+  }: { now?: () => number; maxLogBytes?: number } = {},
 ): Promise<JobJournal> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const generation = await claimGeneration(folder);
@@ -78,7 +84,11 @@ export async function openJobJournal(
     startedAt,
     isFinished: finishedBytes !== undefined,
     checkpoints: entries.map((entry) => entry.checkpoint),
-    ...writeTo(journal, events, toldBytes, () => checkStillNewest(folder, generation)),
+    ...writeTo(
+      { journal, events },
+      { toldBytes, maxLogBytes, isLogFull: entries.at(-1)?.isLogFull ?? false },
+      () => checkStillNewest(folder, generation),
+    ),
     told: () => readEvents(eventFile, toldBytes),
     [Symbol.asyncDispose]: () => keep.disposeAsync(),
   };
@@ -86,19 +96,30 @@ export async function openJobJournal(
 
 /** Appends to both files, synchronously: what a job prints must neither be reordered nor pile up in memory. */
 function writeTo(
-  journal: FileHandle,
-  events: FileHandle,
-  toldBytes: number,
+  { journal, events }: { readonly journal: FileHandle; readonly events: FileHandle },
+  log: { readonly toldBytes: number; readonly maxLogBytes: number; readonly isLogFull: boolean },
   checkStillNewest: () => void,
 ): Pick<JobJournal, "record" | "append" | "confirm"> {
-  let eventBytes = toldBytes;
+  let eventBytes = log.toldBytes;
+  let isLogFull = log.isLogFull;
   let failure: unknown;
+
+  /** What is written of an event: itself, once that the log is full, or nothing. */
+  const linesOf = (event: JobEvent): Buffer => {
+    const line = toLine(event);
+    if (event.type !== "log" || (!isLogFull && eventBytes + line.length <= log.maxLogBytes)) {
+      return line;
+    }
+    if (isLogFull) return Buffer.alloc(0);
+    isLogFull = true;
+    return toLine({ ...event, line: limitReached(log.maxLogBytes) });
+  };
 
   return {
     record(event) {
       if (failure !== undefined) return;
       try {
-        const line = Buffer.from(`${JSON.stringify(event)}\n`);
+        const line = linesOf(event);
         writeAll(events.fd, line, eventBytes);
         eventBytes += line.length;
         // The container goes right after this event, so a later life could not find out again how the job ended.
@@ -115,13 +136,23 @@ function writeTo(
       if (failure !== undefined) throw failure;
       // In this order: a checkpoint speaks of events that are on the disk already.
       fdatasyncSync(events.fd);
-      await journal.appendFile(formatEntry({ checkpoint, eventBytes }));
+      await journal.appendFile(
+        formatEntry({ checkpoint, eventBytes, isLogFull: isLogFull || undefined }),
+      );
       await journal.datasync();
       // In this order too: a checkpoint that the next generation may have missed must not be acted upon.
       checkStillNewest();
     },
     confirm: checkStillNewest,
   };
+}
+
+function toLine(event: JobEvent): Buffer {
+  return Buffer.from(`${JSON.stringify(event)}\n`);
+}
+
+function limitReached(maxLogBytes: number): string {
+  return `Berth: this log has reached its limit of ${maxLogBytes} bytes (store.maxLogSize of berth.yml); further lines are not kept.`;
 }
 
 function writeAll(fd: number, bytes: Buffer, position: number): void {

@@ -14,7 +14,12 @@ export const JournalHeader = z.object({
 export type JournalHeader = z.infer<typeof JournalHeader>;
 
 /** Every further line: a checkpoint, and how long the event log was when it was written. */
-export type JournalEntry = { readonly checkpoint: Checkpoint; readonly eventBytes: number };
+export type JournalEntry = {
+  readonly checkpoint: Checkpoint;
+  readonly eventBytes: number;
+  /** The log had reached its limit, and says so. */
+  readonly isLogFull?: true | undefined;
+};
 
 /** The last line of a job that has ended: how long the event log is with `job_finished` in it. */
 const Finish = z.object({ finished: z.literal(true), eventBytes: z.int().nonnegative() });
@@ -26,6 +31,7 @@ const Entry = z.object({
   number: z.int().nonnegative(),
   hash: z.string(),
   eventBytes: z.int().nonnegative(),
+  isLogFull: z.literal(true).optional(),
   result: z.object({
     started: z.boolean(),
     reason: z.enum(["no-program", "no-directory", "no-write"]).optional(),
@@ -43,7 +49,7 @@ const Entry = z.object({
  *
  * @throws {BerthError} `JOURNAL_MISMATCH` when the result is too large to be kept.
  */
-export function formatEntry({ checkpoint, eventBytes }: JournalEntry): string {
+export function formatEntry({ checkpoint, eventBytes, isLogFull }: JournalEntry): string {
   const { number, hash, result } = checkpoint;
   const files = Object.fromEntries(
     Object.entries(result.files).map(([path, file]) => [
@@ -51,7 +57,7 @@ export function formatEntry({ checkpoint, eventBytes }: JournalEntry): string {
       { ...file, content: file.content.toString("base64") },
     ]),
   );
-  const line = `${JSON.stringify({ number, hash, eventBytes, result: { ...result, files } })}\n`;
+  const line = `${JSON.stringify({ number, hash, eventBytes, isLogFull, result: { ...result, files } })}\n`;
   if (line.length > MAX_LINE_LENGTH) {
     throw new BerthError("JOURNAL_MISMATCH", {
       message: `The result of command ${number} is too large for the journal (${line.length} bytes).`,
@@ -104,7 +110,13 @@ function parseLine(line: string): unknown {
   }
 }
 
-function toEntry({ number, hash, eventBytes, result }: z.infer<typeof Entry>): JournalEntry {
+function toEntry({
+  number,
+  hash,
+  eventBytes,
+  isLogFull,
+  result,
+}: z.infer<typeof Entry>): JournalEntry {
   const files = Object.fromEntries(
     Object.entries(result.files).map(([path, file]) => [
       path,
@@ -122,7 +134,7 @@ function toEntry({ number, hash, eventBytes, result }: z.infer<typeof Entry>): J
       ...(result.notes === undefined ? {} : { notes: result.notes as Json }),
     },
   };
-  return { checkpoint, eventBytes };
+  return { checkpoint, eventBytes, ...(isLogFull && { isLogFull }) };
 }
 
 function notAJournal(name: string, line: number): BerthError {
