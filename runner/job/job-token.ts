@@ -2,7 +2,7 @@ import type { JobDescription } from "./job-description.ts";
 import { messageOf } from "./job-end.ts";
 
 /** What a job's token needs from outside. */
-export type JobTokenSource = {
+type JobTokenSource = {
   /** One that is good now; quick when the last one still is. */
   fresh?: (() => Promise<string>) | undefined;
   /** Those of earlier lives of the job, the newest last. */
