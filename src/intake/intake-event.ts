@@ -2,7 +2,10 @@ import type { GitHubJobRecord } from "../store/records.ts";
 
 /** What GitHub told, after signature, order and repetition have been dealt with. */
 export type IntakeEvent =
-  /** A job's joined record has changed; `before` is absent of one that is new. */
+  /**
+   * A job's joined record has changed, and is in the store. `before` is absent of one that is new, or that this life of the service
+   * hears of for the first time, unchanged.
+   */
   | { type: "job"; job: GitHubJobRecord; before?: GitHubJobRecord }
   /** A run was completed as cancelled; whoever asked for it. */
   | {

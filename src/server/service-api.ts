@@ -17,7 +17,7 @@ export type ServiceApi = {
   log(
     id: string,
     options: { readonly follow: boolean; readonly signal: AbortSignal },
-  ): AsyncIterable<string> | undefined;
+  ): Promise<AsyncIterable<string> | undefined>;
   hosts(): Promise<HostStatus[]>;
   /** False when there is no such host. */
   setDrained(host: string, isDrained: boolean): Promise<boolean>;
