@@ -9,8 +9,8 @@ import { jobsOfService, removeJob } from "./containers/gc.ts";
 import { SERVED_LABEL } from "./containers/labels.ts";
 import type { Leak } from "./containers/remove-objects.ts";
 import type { HostPlaces, PlaceTerms } from "./fleet/host-places.ts";
+import { capabilityOf } from "./hosts/capability-of.ts";
 import { findEngine } from "./hosts/find-engine.ts";
-import type { HostFacts } from "./hosts/host-facts.ts";
 import { type Machine, prepareImages } from "./hosts/prepare-machine.ts";
 import { probeMachine } from "./hosts/probe-machine.ts";
 import type { SetupEvent } from "./hosts/setup-step.ts";
@@ -177,19 +177,6 @@ async function guard(
     }
     return false;
   }
-}
-
-/** Only the engine that jobs are given to counts, whatever else the machine has. */
-function capabilityOf(facts: HostFacts, name: string): Capability {
-  const engines = facts.engines.filter(({ isDefault }) => isDefault);
-  const broken = engines.find(({ usable }) => !usable);
-  if (broken !== undefined) {
-    throw new BerthError("HOST_UNUSABLE", {
-      message: `The host ${name} cannot run jobs: ${broken.reason ?? "its engine cannot be used."}`,
-      remedy: broken.remedy,
-    });
-  }
-  return { ...facts, name, engines };
 }
 
 /** An engine on another machine says little of it, and nothing of its GPUs. */

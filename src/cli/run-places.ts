@@ -1,12 +1,17 @@
 import { hostname } from "node:os";
+import { BerthError } from "../../runner/errors.ts";
 import type { ExecuteJobDeps } from "../../runner/job/execute-job.ts";
 import { openLocalPlace } from "../../runner/job/local-place.ts";
-import { containerPlaces } from "../container-places.ts";
+import { type ContainerPlacesOptions, containerPlaces } from "../container-places.ts";
 import type { Engine } from "../containers/connect-engine.ts";
 import type { NodeVolume } from "../containers/node-volume.ts";
+import type { Leak } from "../containers/remove-objects.ts";
+import { capabilityOf } from "../hosts/capability-of.ts";
 import { findEngine } from "../hosts/find-engine.ts";
 import { prepareImages } from "../hosts/prepare-machine.ts";
+import { probeMachine } from "../hosts/probe-machine.ts";
 import { chooseImage, type ImageMap } from "./choose-image.ts";
+import { openRunLeases } from "./run-leases.ts";
 import { showSetup } from "./setup-progress.ts";
 import { thisMachine } from "./this-machine.ts";
 
@@ -25,6 +30,8 @@ export type RunPlaces = {
   readonly open: ExecuteJobDeps["openPlace"];
   /** Absent on the local backend. */
   readonly engine?: Engine;
+  /** Whether this machine could not give a job what its labels ask for. */
+  hasMisfits(): boolean;
 };
 
 /**
@@ -44,19 +51,56 @@ export async function openRunPlaces(options: RunPlacesOptions): Promise<RunPlace
       if (container) warn(`The local backend makes no container ${container.image} for ${jobId}.`);
       return openLocalPlace(request, { ...opening, env });
     };
-    return { open };
+    return { open, hasMisfits: () => false };
   }
   const { engine, jobImage, nodeVolume } = await prepareForRun(options);
-  const open = containerPlaces({
+  const places = {
     engine,
     hostName: hostname(),
     nodeVolume,
     jobImage,
-    imageFor: (labels) => chooseImage(labels, images) ?? jobImage,
+    imageFor: (labels: readonly string[]) => chooseImage(labels, images) ?? jobImage,
     keeps: options.keeps,
-    onLeak: ({ kind, id }) => warn(`The ${kind} ${id} could not be removed; berth gc tries again.`),
+    onLeak: ({ kind, id }: Leak) =>
+      warn(`The ${kind} ${id} could not be removed; berth gc tries again.`),
+  };
+  return { ...withLeases(places, options), engine };
+}
+
+/** Holds jobs to what their labels ask for; those that ask for nothing go straight to their places. */
+function withLeases(
+  places: ContainerPlacesOptions,
+  { flags, signal }: RunPlacesOptions,
+): Pick<RunPlaces, "open" | "hasMisfits"> {
+  const openPlain = containerPlaces(places);
+  const leases = openRunLeases(async () => {
+    const facts = await probeMachine({ connect: thisMachine(flags), signal });
+    return capabilityOf(facts, facts.name);
   });
-  return { open, engine };
+  let hasMisfits = false;
+  return {
+    hasMisfits: () => hasMisfits,
+    async open(request, opening) {
+      const taken = await leases.take(request.labels, opening).catch((error: unknown) => {
+        hasMisfits ||= error instanceof BerthError && error.code === "HOST_UNUSABLE";
+        throw error;
+      });
+      if (taken === undefined) return await openPlain(request, opening);
+
+      const open = containerPlaces({ ...places, lease: taken.lease });
+      const place = await open(request, opening).catch((error: unknown) => {
+        taken[Symbol.dispose]();
+        throw error;
+      });
+      return {
+        ...place,
+        async [Symbol.asyncDispose]() {
+          using _taken = taken;
+          await place[Symbol.asyncDispose]();
+        },
+      };
+    },
+  };
 }
 
 async function prepareForRun({

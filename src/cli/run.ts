@@ -131,8 +131,12 @@ async function runAll(
   }
   warn = io.warn;
   for (const line of keeper.lines(places.engine?.endpoint ?? "")) io.warn(line);
-  return exitCodeOfRuns(ended, cancel);
+  const exitCode = exitCodeOfRuns(ended, cancel);
+  return exitCode === 1 && places.hasMisfits() ? NO_HOST : exitCode;
 }
+
+/** No host here can do what some job asks for. */
+const NO_HOST = 3;
 
 function exitCodeOfRuns(
   ended: readonly PromiseSettledResult<RunResult>[],
