@@ -1,0 +1,58 @@
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, it } from "@jest/globals";
+import { type ConfigFolder, configFolder, GITHUB } from "../config/config-folder.ts";
+import { runBerth } from "./run-berth.ts";
+
+let folder: ConfigFolder;
+
+beforeAll(() => {
+  folder = configFolder(`${GITHUB}
+profiles:
+  Light: { needs: { cpus: 0.5 } }
+  Huge: { needs: { gpu: { count: 64 } } }
+`);
+});
+afterAll(() => folder[Symbol.dispose]());
+
+const here = () => ({ cwd: folder.root });
+
+it("has the profiles of the configuration among the labels", async () => {
+  const { code, stdout } = await runBerth(["labels"], here());
+
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/^light +a profile of the configuration +yes$/m);
+  expect(stdout).toMatch(/^huge +a profile of the configuration +\S+ has no GPU\.$/m);
+});
+
+it("says of a profile what it needs, and that a job with its name is Berth's", async () => {
+  const args = ["labels", "--json", "-c", "berth.yml"];
+  const answer = await runBerth([...args, "light", "mem=1g"], here());
+  const unaddressed = await runBerth([...args, "mem=1g"], here());
+  const misfit = await runBerth([...args, "huge"], here());
+
+  expect(JSON.parse(answer.stdout)).toMatchObject({
+    fits: true,
+    addressed: true,
+    need: { profile: "light", cpus: 0.5, memoryBytes: 1024 ** 3 },
+  });
+  expect(JSON.parse(unaddressed.stdout)).toMatchObject({ fits: true, addressed: false });
+  expect(misfit.code).toBe(3);
+});
+
+it("takes what the configuration claims for what is Berth's", async () => {
+  using greedy = configFolder(`${GITHUB}claim: labels\n`);
+
+  const { stdout } = await runBerth(["labels", "--json", "mem=1g"], { cwd: greedy.root });
+
+  expect(JSON.parse(stdout)).toMatchObject({ addressed: true });
+});
+
+it("knows no profile without a configuration, and wants one that is named", async () => {
+  folder.write("elsewhere/file", "");
+
+  const none = await runBerth(["labels", "light"], { cwd: join(folder.root, "elsewhere") });
+  const wrong = await runBerth(["labels", "-c", "nowhere.yml"], here());
+
+  expect(none.code).toBe(2);
+  expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringContaining("nowhere.yml")]);
+});
