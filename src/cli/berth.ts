@@ -6,10 +6,14 @@ import { gcCommand } from "./gc.ts";
 import { hostCommand } from "./host.ts";
 import { imageCommand } from "./image.ts";
 import { type Interrupts, listenForInterrupts } from "./interrupts.ts";
+import { jobsCommand } from "./jobs.ts";
 import { labelsCommand } from "./labels.ts";
 import { describeError, exitCodeOf } from "./print-error.ts";
 import { run } from "./run.ts";
 import { runCommand } from "./run-options.ts";
+import { secretCommand } from "./secret.ts";
+import { serveCommand } from "./serve.ts";
+import { storeCommand } from "./store.ts";
 import { validateCommand } from "./validate.ts";
 import { version } from "./version.ts";
 
@@ -62,9 +66,13 @@ function program(interrupts: Interrupts, logLevel: string): Command {
     .addCommand(doctorCommand(signal))
     .addCommand(engineCommand(signal))
     .addCommand(hostCommand(signal))
+    .addCommand(jobsCommand(signal))
     .addCommand(labelsCommand(signal))
     .addCommand(imageCommand(signal))
+    .addCommand(secretCommand(signal))
+    .addCommand(storeCommand(signal))
     .addCommand(validateCommand())
+    .addCommand(serveCommand(interrupts))
     .addHelpText(
       "after",
       "\nExample:\n  berth run --list      what would run\n  berth run             run it",

@@ -17,6 +17,7 @@ export type ServiceConfig = Omit<Config, "github" | "secretKeyFile"> & {
   };
   /** What `secretKeyFile` holds. */
   readonly secretKey?: string | undefined;
+  readonly secretKeyFile?: string | undefined;
 };
 
 export type ResolvedFiles = {
@@ -47,6 +48,7 @@ export function resolveFiles(config: Config, folder: string): ResolvedFiles {
         webhookSecrets,
       },
       secretKey,
+      secretKeyFile: secretKeyFile && resolvePath(secretKeyFile, folder),
     },
     problems,
     secrets: [privateKey, secretKey, ...webhookSecrets, ...passwords(config)].filter(

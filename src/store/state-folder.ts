@@ -14,3 +14,14 @@ export function stateFolder(
   if (xdg?.startsWith("/")) return join(xdg, "berth");
   return uid === 0 ? "/var/lib/berth" : join(env.HOME ?? homedir(), ".local/state/berth");
 }
+
+/**
+ * The folder of the service's database and logs: the one that `store.path` of the configuration names, else one in Berth's own,
+ * which `stateFolder` says.
+ */
+export function storeFolder(
+  store: { readonly path?: string | undefined },
+  stateFolder: string,
+): string {
+  return store.path ?? join(stateFolder, "service");
+}
