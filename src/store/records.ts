@@ -1,5 +1,7 @@
 import type { Json } from "../../runner/expressions/template.ts";
+import type { JobDeath } from "../../runner/job/job-death.ts";
 import type { Conclusion } from "../../runner/job/job-description.ts";
+import type { JobUsage } from "../../runner/job/job-event.ts";
 
 type JsonObject = { readonly [key: string]: Json };
 
@@ -30,6 +32,8 @@ export type GitHubJobRecord = {
   readonly installationId: number;
   readonly githubRunId: number;
   readonly attempt: number;
+  /** What its run shows: of pull requests the head's commit. */
+  readonly headSha: string;
   /** With the values of its matrix. */
   readonly name: string;
   readonly labels: readonly string[];
@@ -55,14 +59,16 @@ export type RunRecord = {
   readonly installationId: number;
   readonly githubRunId: number;
   readonly attempt: number;
+  /** The commit that its checks are shown at: of pull requests the head's. */
+  readonly headSha: string;
   /**
    * `new`: heard of; `adopted`: its facts are read and its jobs are ours to start; `left`: not ours to run, with the reason; `ended`: all
    * of ours have ended and GitHub's side was seen to.
    */
   readonly state: "new" | "adopted" | "left" | "ended";
   readonly reason?: string;
-  /** What planning needs, read from GitHub once so that every life of the service plans the same. */
-  readonly facts?: Json;
+  /** What planning needs, read from GitHub once so that every life of the service plans the same: plain JSON. */
+  readonly facts?: unknown;
   readonly conclusion?: Conclusion;
   /** A person has cancelled the whole run. */
   readonly cancelled?: { readonly by: string; readonly atMs: number };
@@ -79,18 +85,25 @@ export type JobRecord = {
   readonly id: string;
   /** Of its `RunRecord`. */
   readonly runId: string;
+  /** The key in the workflow; absent of jobs that were never planned. */
+  readonly jobKey?: string;
   readonly repository: string;
   readonly installationId: number;
   /** As GitHub prints it. */
   readonly name: string;
   readonly labels: readonly string[];
   readonly headSha: string;
+  /** Relative to the repository's root; absent of jobs that were never planned. */
+  readonly workflowFile?: string;
   readonly githubJobId?: number;
   readonly state: "queued" | "running" | "completed";
   /** Why it waits, in a sentence; of a completed one why it ended so, where there is more to say than its conclusion. */
   readonly reason?: string;
   readonly conclusion?: Conclusion | "action_required" | "neutral";
   readonly outputs?: { readonly [name: string]: string };
+  /** What of its host ended it, where it was not its steps. */
+  readonly death?: JobDeath;
+  readonly usage?: JobUsage;
   readonly profile?: string;
   readonly host?: string;
   /** How often it was run again because its host had failed it. */

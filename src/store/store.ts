@@ -46,6 +46,8 @@ export type Store = AsyncDisposable & {
     get(id: string): Promise<JobRecord | undefined>;
     put(job: JobRecord): Promise<void>;
     ofRun(runId: string): Promise<JobRecord[]>;
+    /** Completed ones whose end GitHub has not been told yet. */
+    unreported(): Promise<JobRecord[]>;
     byCheckRun(checkRunId: number): Promise<JobRecord | undefined>;
     /** Newest first. `isOpen`: whether completed ones are left out. */
     list(wanted: { readonly isOpen: boolean; readonly limit: number }): Promise<JobRecord[]>;

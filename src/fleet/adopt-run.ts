@@ -1,0 +1,76 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { BerthError, textOf } from "../../runner/errors.ts";
+import type { ServiceConfig } from "../config/resolve-files.ts";
+import type { Installation } from "../github/installation.ts";
+import { findTrigger } from "../intake/find-trigger.ts";
+import type { Log } from "../log.ts";
+import type { RunRecord } from "../store/records.ts";
+import type { Store } from "../store/store.ts";
+import { adoptable } from "./adoptable.ts";
+import type { Claim } from "./claim.ts";
+import { persist } from "./persist.ts";
+import { judgeRun } from "./policy.ts";
+import { readRunFacts } from "./read-run-facts.ts";
+import { RunSnapshot } from "./run-facts.ts";
+import type { Adoption } from "./run-life.ts";
+
+export type AdoptRunDeps = {
+  readonly config: Pick<ServiceConfig, "policy" | "mixed" | "github">;
+  readonly claim: Claim;
+  readonly installation: Installation;
+  readonly store: Pick<Store, "triggers">;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+  /** How long the event that started the run may take to come, when it is not here yet, in milliseconds. */
+  readonly eventTimeoutMs?: number;
+};
+
+/** The sweep asks for lost deliveries each minute, and a redelivery takes a moment. */
+const EVENT_TIMEOUT_MS = 3 * 60_000;
+const LOOK_AGAIN_MS = 1000;
+
+/** Finds out what a run is and whether it is ours to run; of one that an earlier life has read, the facts are as they were. */
+export async function adoptRun(run: RunRecord, deps: AdoptRunDeps): Promise<Adoption> {
+  const facts = await factsOf(run, deps);
+  if (typeof facts === "string") return { kind: "left", reason: facts };
+
+  const { config, claim } = deps;
+  const denial = run.state === "adopted" ? undefined : judgeRun(config.policy, facts, run);
+  if (denial !== undefined) {
+    const { rule, reason, remedy } = denial;
+    return { kind: "left", reason: `Denied by ${rule}: ${reason} ${remedy}` };
+  }
+  const answer = await adoptable({ facts, isOurs: claim.isOurs, mixed: config.mixed });
+  return answer.kind === "no"
+    ? { kind: "left", reason: answer.reason }
+    : { ...answer, kind: "adopted", facts };
+}
+
+/** Or why they cannot be had. */
+async function factsOf(run: RunRecord, deps: AdoptRunDeps): Promise<RunSnapshot | string> {
+  if (run.facts !== undefined) return RunSnapshot.parse(run.facts);
+  const { config, installation, store, log, signal, eventTimeoutMs = EVENT_TIMEOUT_MS } = deps;
+  const { github } = config;
+  const read = () =>
+    readRunFacts({
+      ...{ run, installation, findTrigger, triggers: store.triggers },
+      ...{ serverUrl: github.url, apiUrl: github.apiUrl },
+    });
+  const until = Date.now() + eventTimeoutMs;
+  try {
+    for (;;) {
+      const answer = await persist(`read what run ${run.id} is`, read, { log, signal });
+      signal.throwIfAborted();
+      if (answer === undefined || answer.kind === "left") return answer?.reason ?? "";
+      const { event, payloadMissing } = answer.facts;
+      // Of a schedule GitHub tells nobody.
+      if (payloadMissing === undefined || event === "schedule" || Date.now() > until) {
+        return answer.facts;
+      }
+      await sleep(LOOK_AGAIN_MS, undefined, { signal });
+    }
+  } catch (error) {
+    if (error instanceof BerthError && error.code === "GITHUB_REFUSED") return textOf(error);
+    throw error;
+  }
+}

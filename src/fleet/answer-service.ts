@@ -1,0 +1,67 @@
+import type { Scheduler } from "../scheduler/scheduler.ts";
+import type { ServiceApi } from "../server/service-api.ts";
+import { jobFolder } from "../store/job-folder.ts";
+import { readJobLog } from "../store/read-job-log.ts";
+import type { JobRecord } from "../store/records.ts";
+import type { Store } from "../store/store.ts";
+import type { Fleet } from "./fleet.ts";
+import { executionId } from "./run-job.ts";
+import type { HostWatch } from "./watch-hosts.ts";
+
+export type AnswerDeps = {
+  readonly store: Store;
+  readonly storeFolder: string;
+  readonly fleet: Fleet;
+  readonly scheduler: Scheduler;
+  readonly hostWatch: HostWatch;
+  readonly heartbeats: ServiceApi["heartbeats"];
+};
+
+/** What the service answers to commands: all of it from the store, which knows as much after a restart as before. */
+export function answerService(deps: AnswerDeps): ServiceApi {
+  const { store, storeFolder, fleet, scheduler, hostWatch, heartbeats } = deps;
+  return {
+    jobs: (wanted) => store.jobs.list(wanted),
+    async job(id) {
+      const job = await store.jobs.get(id);
+      return job && { job, history: await store.history.ofJob(id) };
+    },
+    async why(id) {
+      const job = await store.jobs.get(id);
+      return job && (await explainJob(job, store));
+    },
+    cancel: (id, by) => fleet.cancel(id, by),
+    async log(id, options) {
+      const job = await store.jobs.get(id);
+      return job && linesOf(readJobLog(jobFolder(storeFolder, executionId(job)), options));
+    },
+    hosts: async () => scheduler.hosts(),
+    setDrained: (host, isDrained) => hostWatch.setDrained(host, isDrained),
+    heartbeats,
+  };
+}
+
+/** Sentences: how the job is, why, and how it came there. */
+async function explainJob(job: JobRecord, store: Store): Promise<string[]> {
+  const history = await store.history.ofJob(job.id);
+  const past = history.map(({ atMs, message }) => `${new Date(atMs).toISOString()} ${message}`);
+  return [stateOf(job), ...past];
+}
+
+function stateOf({ name, state, reason, conclusion, host, retries }: JobRecord): string {
+  const again = retries > 0 ? ` It is try ${retries + 1}.` : "";
+  switch (state) {
+    case "queued":
+      return `${name} waits. ${reason ?? "It is about to be placed."}${again}`;
+    case "running":
+      return `${name} runs on ${host}.${again}`;
+    case "completed":
+      return `${name} has ended: ${conclusion}. ${reason ?? ""}${again}`.trim();
+    default:
+      return state satisfies never;
+  }
+}
+
+async function* linesOf(events: ReturnType<typeof readJobLog>): AsyncGenerator<string> {
+  for await (const event of events) if (event.type === "log") yield event.line;
+}

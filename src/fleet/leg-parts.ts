@@ -1,0 +1,126 @@
+import { evaluateTemplate, toText } from "../../runner/expressions/evaluate.ts";
+import type { ExecuteJobDeps } from "../../runner/job/execute-job.ts";
+import type { JobDescription } from "../../runner/job/job-description.ts";
+import type { ServiceConfig } from "../config/resolve-files.ts";
+import type { Installation } from "../github/installation.ts";
+import type { Log } from "../log.ts";
+import { openActionSource } from "../open-action-source.ts";
+import type { Scheduler } from "../scheduler/scheduler.ts";
+import { jobFolder } from "../store/job-folder.ts";
+import { openJobJournal } from "../store/job-journal.ts";
+import type { Store } from "../store/store.ts";
+import { admitJob } from "./admit-job.ts";
+import type { Claim } from "./claim.ts";
+import { guardPlaces } from "./guard-places.ts";
+import type { HostPlaces } from "./host-places.ts";
+import { startJobReport } from "./job-report.ts";
+import { openJobTokens } from "./job-tokens.ts";
+import { persist } from "./persist.ts";
+import { keptResult, repeatedJobs } from "./rerun.ts";
+import { type RunJobDeps, runJob } from "./run-job.ts";
+import type { LegDeps } from "./run-leg.ts";
+import type { Adopted } from "./run-life.ts";
+
+export type LegPartsOptions = {
+  config(): ServiceConfig;
+  claim(): Claim;
+  readonly store: Store;
+  readonly scheduler: Pick<Scheduler, "place">;
+  hostOf(name: string): HostPlaces | undefined;
+  installation(id: number): Installation;
+  /** Those that Berth holds; none of a run from a fork. */
+  secretsFor(of: {
+    readonly repository: string;
+    readonly environment?: string;
+  }): Promise<{ readonly [name: string]: string }>;
+  readonly storeFolder: string;
+  readonly stateFolder: string;
+  runningJobs(): number;
+  readonly version: string;
+  readonly log: Log;
+  /** The process stops. */
+  readonly signal: AbortSignal;
+};
+
+/** What a leg needs beside its run: profile, policy, a place, tokens, its check. */
+export function legParts(
+  adopted: Adopted,
+  options: LegPartsOptions,
+): Pick<LegDeps, "kept" | "admit" | "startReport" | "runJob"> {
+  const { store, log, signal } = options;
+  const { workflow } = adopted;
+  const { record: run } = adopted.run;
+  const installation = options.installation(run.installationId);
+  const repeated = run.rerunOf && repeatedJobs(workflow, run.rerunOf.jobs);
+
+  return {
+    async kept({ job, name }) {
+      if (run.rerunOf === undefined || repeated?.has(job)) return undefined;
+      return (await keptResult(name, run.rerunOf, store)) ?? { conclusion: "skipped", outputs: {} };
+    },
+    admit(description) {
+      const { policy } = options.config();
+      return admitJob(description, { repository: run.repository, claim: options.claim(), policy });
+    },
+    startReport(keeper) {
+      const job = workflow.jobs.find(({ id }) => id === keeper.record.jobKey);
+      const stepCount = job?.steps.length;
+      return startJobReport(keeper, {
+        ...{ installation, workflowFile: workflow.file, log, signal },
+        ...(stepCount !== undefined && { stepCount }),
+        runningJobs: options.runningJobs,
+      });
+    },
+    runJob: (job, keeper, report, stop) =>
+      runJob(job, keeper, { ...partsOfJob(adopted, installation, options), report }, stop),
+  };
+}
+
+function partsOfJob(
+  { facts, run: { record: run } }: Adopted,
+  installation: Installation,
+  options: LegPartsOptions,
+): Omit<RunJobDeps, "report"> {
+  const { scheduler, hostOf, storeFolder, stateFolder, log, signal, version } = options;
+  const { apiUrl } = options.config().github;
+  return {
+    ...{ place: scheduler.place, hostOf, version, log },
+    openJournal: (id) =>
+      openJobJournal(jobFolder(storeFolder, id), {
+        maxLogBytes: options.config().store.maxLogSize.bytes,
+      }),
+    openTokens: ({ repository, description }) => {
+      const { permissions } = description;
+      const jobToken = async (...asked: Parameters<Installation["jobToken"]>) => {
+        const work = () => installation.jobToken(...asked);
+        const token = await persist("make a job's token", work, { log, signal });
+        return token ?? (await new Promise<never>(() => {})); // the process stops
+      };
+      return openJobTokens({ jobToken }, { repository, permissions, log });
+    },
+    openActions: (token) =>
+      openActionSource({ server: { apiUrl, token }, localActions: [], stateFolder }),
+    async secretsFor({ description }) {
+      // The code of a fork is a stranger's, whatever policy lets it do.
+      if (facts.isFork) return {};
+      const environment = await environmentOf(description);
+      return await options.secretsFor({
+        repository: run.repository,
+        ...(environment !== undefined && { environment }),
+      });
+    },
+    guard: (open, job): ExecuteJobDeps["openPlace"] =>
+      guardPlaces(open, { policy: options.config().policy, profile: job.profile }),
+  };
+}
+
+/** The name of a job's environment; a mapping has it as `name`. */
+async function environmentOf({
+  environment,
+  contexts,
+}: JobDescription): Promise<string | undefined> {
+  if (environment === undefined) return undefined;
+  const value = await evaluateTemplate(environment, { contexts });
+  if (typeof value !== "object" || value === null) return toText(value);
+  return "name" in value ? toText(value.name ?? null) : undefined;
+}

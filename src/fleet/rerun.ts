@@ -1,0 +1,66 @@
+import type { JobResult } from "../../runner/job/execute-job.ts";
+import type { Workflow } from "../../runner/workflow/workflow.ts";
+import type { JobRecord, RunRecord } from "../store/records.ts";
+import type { Store } from "../store/store.ts";
+
+/**
+ * A run in which one job runs again, and those that need it: what the button beside its check asks for. `undefined` while another
+ * re-run of that run goes on.
+ */
+export async function rerunRecord(
+  run: RunRecord,
+  job: JobRecord,
+  store: Pick<Store, "runs">,
+): Promise<RunRecord | undefined> {
+  const base = `${run.githubRunId}-${run.attempt}`;
+  for (let number = 2; ; number += 1) {
+    const id = `${base}-${number}`;
+    const earlier = await store.runs.get(id);
+    if (earlier !== undefined && earlier.state !== "ended" && earlier.state !== "left")
+      return undefined;
+    if (earlier !== undefined) continue;
+    const { cancelled, releasedAtMs, conclusion, reason, rerunOf, ...rest } = run;
+    const jobs = job.jobKey === undefined ? [] : [job.jobKey];
+    return {
+      ...rest,
+      id,
+      // One that was left is looked at anew: the policy, or the configuration, may be another now.
+      state: run.state === "left" ? "new" : "adopted",
+      rerunOf: { runId: run.id, jobs },
+      createdAtMs: Date.now(),
+    };
+  }
+}
+
+/** The keys of the jobs that a re-run repeats: those asked for, and what needs them; all when none is named. */
+export function repeatedJobs(workflow: Workflow, asked: readonly string[]): ReadonlySet<string> {
+  if (asked.length === 0) return new Set(workflow.jobs.map(({ id }) => id));
+  const repeated = new Set(asked);
+  // In the file's order a job may stand before what it needs, so this looks until nothing is added.
+  for (let size = 0; size !== repeated.size; ) {
+    size = repeated.size;
+    for (const { id, needs } of workflow.jobs) {
+      if (needs.some((need) => repeated.has(need))) repeated.add(id);
+    }
+  }
+  return repeated;
+}
+
+/** How a job of this name ended in the run that is repeated, or in the one that that one repeats. */
+export async function keptResult(
+  name: string,
+  rerunOf: NonNullable<RunRecord["rerunOf"]>,
+  store: Pick<Store, "runs" | "jobs">,
+): Promise<JobResult | undefined> {
+  const jobs = await store.jobs.ofRun(rerunOf.runId);
+  const found = jobs.find((job) => job.name === name && job.state === "completed");
+  if (found !== undefined) {
+    const { conclusion = "failure", outputs = {} } = found;
+    const hasRun = conclusion !== "action_required" && conclusion !== "neutral";
+    return { conclusion: hasRun ? conclusion : "failure", outputs };
+  }
+  const earlier = await store.runs.get(rerunOf.runId);
+  return earlier?.rerunOf === undefined
+    ? undefined
+    : await keptResult(name, earlier.rerunOf, store);
+}

@@ -1,0 +1,221 @@
+import type { ActionSource } from "../../runner/actions/action-source.ts";
+import { type ExecuteJobDeps, executeJob, type JobResult } from "../../runner/job/execute-job.ts";
+import type { JobDescription } from "../../runner/job/job-description.ts";
+import type { JobEvent } from "../../runner/job/job-event.ts";
+import type { Profile } from "../config/profile.ts";
+import type { ContainerSettings } from "../containers/settings.ts";
+import type { Log } from "../log.ts";
+import type { Need } from "../profiles/need.ts";
+import type { Lease, Scheduler } from "../scheduler/scheduler.ts";
+import type { JobJournal } from "../store/job-journal.ts";
+import type { HostPlaces } from "./host-places.ts";
+import type { JobKeeper } from "./job-keeper.ts";
+
+/** A job that policy lets run, with what its labels and its profile come to. */
+export type AdmittedJob = {
+  readonly description: JobDescription;
+  readonly repository: string;
+  readonly need: Need;
+  readonly priority: number;
+  /** How often it may be run again when its host has failed it. */
+  readonly retries: number;
+  readonly image?: string | undefined;
+  readonly settings?: ContainerSettings | undefined;
+  /** What its workflow's own containers may ask for. */
+  readonly profile?: Profile;
+};
+
+/** Tokens of one job. Disposing of it revokes what is still good. */
+export type JobTokens = AsyncDisposable & {
+  /** One that is good for a while yet. */
+  fresh(): Promise<string>;
+};
+
+/** What a job's life needs from outside. */
+export type RunJobDeps = {
+  readonly place: Scheduler["place"];
+  hostOf(name: string): HostPlaces | undefined;
+  openJournal(executionId: string): Promise<JobJournal>;
+  openTokens(job: AdmittedJob): JobTokens;
+  openActions(token: string): ActionSource & AsyncDisposable;
+  secretsFor(job: AdmittedJob): Promise<{ readonly [name: string]: string }>;
+  /** Looks at what is asked for once expressions are evaluated; throws where policy forbids it. */
+  guard(open: ExecuteJobDeps["openPlace"], job: AdmittedJob): ExecuteJobDeps["openPlace"];
+  readonly report: {
+    waiting(reason: string): void;
+    hear(event: JobEvent): void;
+    /** What an earlier life heard. */
+    recall(told: AsyncIterable<JobEvent>): Promise<void>;
+    /** What was told is told anew, of another try. */
+    restart(): void;
+  };
+  readonly version: string;
+  readonly log: Log;
+};
+
+/**
+ * One job, from the queue to its released lease; the same call in a later life of the service goes on where the last one was. Every way
+ * out removes what was made for it, then gives the lease back. `signal` cancels this job. A service that stops does not unwind this:
+ * its process just ends, and the next one comes back to the container.
+ *
+ * @throws What is wrong with the service itself, such as its store.
+ */
+export async function runJob(
+  job: AdmittedJob,
+  keeper: JobKeeper,
+  deps: RunJobDeps,
+  signal: AbortSignal,
+): Promise<JobResult> {
+  for (;;) {
+    const result = await tryOnce(job, keeper, deps, signal);
+    const { retries } = keeper.record;
+    if (result.death === undefined || signal.aborted || retries >= job.retries) return result;
+
+    const why = result.reason ?? "Its host failed it.";
+    const changes = { state: "queued", retries: retries + 1, reason: why } as const;
+    await keeper.change(changes, `Is run again (${retries + 1} of ${job.retries}): ${why}`);
+    deps.log.warn({ job: keeper.record.id, death: result.death }, "job is run again");
+    deps.report.restart();
+  }
+}
+
+/** A container's name in the engine, the journal's folder: another one for each try. */
+export function executionId({ id, retries }: { id: string; retries: number }): string {
+  return retries === 0 ? id : `${id}.retry${retries}`;
+}
+
+/** The job of an execution. */
+export function executionJobId(execution: string): string {
+  return execution.replace(/\.retry\d+$/, "");
+}
+
+async function tryOnce(
+  job: AdmittedJob,
+  keeper: JobKeeper,
+  deps: RunJobDeps,
+  signal: AbortSignal,
+): Promise<JobResult> {
+  const lease = await waitForPlace(job, keeper, deps, signal);
+  if (lease === undefined) return cancelledBefore(signal);
+  await using _lease = lease;
+  const host = deps.hostOf(lease.record.host);
+  if (host === undefined) return hostGone(lease.record.host);
+  const id = executionId(keeper.record);
+  await using journal = await deps.openJournal(id);
+  if (journal.isFinished) {
+    const result = await toldResult(journal, deps);
+    // The life that finished it may have died before it had removed everything.
+    await host.removeJob(id);
+    return result;
+  }
+
+  if (keeper.record.state !== "running") {
+    const changes = { state: "running", host: host.name, startedAtMs: journal.startedAt } as const;
+    await keeper.change({ ...changes, reason: undefined }, `Runs on ${host.name}.`);
+  } else await deps.report.recall(journal.told());
+
+  return await execute(job, { id, host, lease, journal }, deps, signal);
+}
+
+async function waitForPlace(
+  job: AdmittedJob,
+  keeper: JobKeeper,
+  { place, report }: RunJobDeps,
+  signal: AbortSignal,
+): Promise<Lease | undefined> {
+  const { record } = keeper;
+  const request = {
+    jobId: record.id,
+    need: job.need,
+    repository: job.repository,
+    priority: job.priority,
+    readyAtMs: record.createdAtMs,
+  };
+  let telling = Promise.resolve();
+  const onWait = (reason: string) => {
+    report.waiting(reason);
+    telling = telling.then(() => keeper.change({ reason }, `Waits: ${reason}`));
+  };
+  try {
+    const lease = await place(request, { onWait, signal });
+    await telling;
+    return lease;
+  } catch (error) {
+    await telling;
+    if (signal.aborted) return undefined;
+    throw error;
+  }
+}
+
+type Try = {
+  readonly id: string;
+  readonly host: HostPlaces;
+  readonly lease: Lease;
+  readonly journal: JobJournal;
+};
+
+async function execute(
+  job: AdmittedJob,
+  { id, host, lease, journal }: Try,
+  deps: RunJobDeps,
+  signal: AbortSignal,
+): Promise<JobResult> {
+  await using tokens = deps.openTokens(job);
+  const token = await tokens.fresh();
+  await using actions = deps.openActions(token);
+  const secrets = { ...(await deps.secretsFor(job)), GITHUB_TOKEN: token };
+  const terms = {
+    lease: lease.record,
+    image: job.image,
+    settings: job.settings,
+    deadlineAtMs: journal.startedAt + job.description.timeoutMinutes * 60_000,
+  };
+  const result = await executeJob(
+    { ...job.description, id, secrets },
+    {
+      openPlace: deps.guard(host.openPlace(terms), job),
+      report(event) {
+        journal.record(event);
+        deps.report.hear(event);
+      },
+      actions,
+      token: () => tokens.fresh(),
+      journal,
+      version: deps.version,
+    },
+    signal,
+  );
+  // What an engine that was gone could not remove when the place was left.
+  if (result.death !== undefined) await host.removeJob(id);
+  return result;
+}
+
+/** How a job ended in an earlier life of the service, which died before it had noted that. */
+async function toldResult(journal: JobJournal, { report }: RunJobDeps): Promise<JobResult> {
+  await report.recall(journal.told());
+  let result: JobResult = { conclusion: "failure", outputs: {} };
+  for await (const event of journal.told()) {
+    if (event.type !== "job_finished") continue;
+    const { conclusion, outputs, reason, death } = event;
+    result = { conclusion, outputs, ...(reason && { reason }), ...(death && { death }) };
+  }
+  return result;
+}
+
+function cancelledBefore(signal: AbortSignal): JobResult {
+  const { reason } = signal;
+  return {
+    conclusion: "cancelled",
+    outputs: {},
+    ...(typeof reason === "string" && { reason }),
+  };
+}
+
+function hostGone(host: string): JobResult {
+  return {
+    conclusion: "failure",
+    outputs: {},
+    death: "engine-lost",
+    reason: `The job ran on the host ${host}, which is not in berth.yml any more.`,
+  };
+}
