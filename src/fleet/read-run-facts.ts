@@ -3,8 +3,10 @@ import { toText } from "../../runner/expressions/evaluate.ts";
 import type { Json } from "../../runner/expressions/template.ts";
 import { resolveDispatchInputs } from "../../runner/workflow/dispatch-inputs.ts";
 import { githubContext } from "../../runner/workflow/github-context.ts";
+import { matchEvent } from "../../runner/workflow/match-event.ts";
 import { checkWorkflow } from "../../runner/workflow/read-workflow.ts";
 import type { GitHubRun, Installation } from "../github/installation.ts";
+import { triggerEventOf } from "../intake/find-trigger.ts";
 import type { RunRecord, TriggerRecord } from "../store/records.ts";
 import type { Store } from "../store/store.ts";
 import { at, commitOfRun, text } from "./commit-of-run.ts";
@@ -17,8 +19,12 @@ export type ReadRunFactsOptions = {
     "run" | "file" | "mergeCommit" | "commitParents" | "refCommit" | "variables"
   >;
   readonly triggers: Pick<Store["triggers"], "find">;
-  /** The event that started a run, among those of its kind and repository. */
-  findTrigger(run: GitHubRun, candidates: readonly TriggerRecord[]): TriggerRecord | undefined;
+  /** The event that started a run, among those of its kind and repository; `accepts` tells events apart that came together. */
+  findTrigger(
+    run: GitHubRun,
+    candidates: readonly TriggerRecord[],
+    accepts?: (trigger: TriggerRecord) => boolean,
+  ): TriggerRecord | undefined;
   readonly serverUrl: string;
   readonly apiUrl: string;
 };
@@ -34,11 +40,10 @@ export type ReadRunFacts =
  * @throws {BerthError} `GITHUB_REFUSED`, `GITHUB_UNREACHABLE`
  */
 export async function readRunFacts(options: ReadRunFactsOptions): Promise<ReadRunFacts> {
-  const { installation, triggers } = options;
-  const { repository, repositoryId, githubRunId, attempt } = options.run;
+  const { installation } = options;
+  const { repository, githubRunId, attempt } = options.run;
   const run = await installation.run(repository, githubRunId, attempt);
-  const candidates = await triggers.find({ repositoryId, event: webhookOf(run.event) });
-  const payload = options.findTrigger(run, candidates)?.payload;
+  const payload = (await triggerOf(run, options))?.payload;
 
   const used = await commitOfRun(run, payload, installation);
   const lacksEvent = payload === undefined;
@@ -71,9 +76,26 @@ export async function readRunFacts(options: ReadRunFactsOptions): Promise<ReadRu
   };
 }
 
-/** GitHub sends one event for both kinds of runs. */
-function webhookOf(event: string): string {
-  return event === "pull_request_target" ? "pull_request" : event;
+/** `opened` and `labeled` of a new pull request come in one second: which of them it was, the workflow's `types` say. */
+async function triggerOf(
+  run: GitHubRun,
+  { run: { repository, repositoryId }, installation, triggers, findTrigger }: ReadRunFactsOptions,
+): Promise<TriggerRecord | undefined> {
+  const event = triggerEventOf(run.event);
+  if (event === undefined) return undefined;
+  const candidates = await triggers.find({ repositoryId, event });
+  const found = findTrigger(run, candidates);
+  if (found !== undefined || candidates.length < 2) return found;
+
+  const isOfBase = run.event === "pull_request_target";
+  const commit = isOfBase ? run.repository.defaultBranch : run.headSha;
+  const file = await installation.file(repository, run.path, commit);
+  const { workflow } = checkWorkflow({ file: run.path, text: file ?? "" });
+  if (workflow === undefined) return undefined;
+  return findTrigger(run, candidates, ({ payload }) => {
+    const action = text(payload, "action");
+    return matchEvent(workflow, { name: run.event, ...(action && { action }) }).runs;
+  });
 }
 
 function whyMissing(event: string): string {

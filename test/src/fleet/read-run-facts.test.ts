@@ -2,6 +2,7 @@ import { describe, expect, it } from "@jest/globals";
 import { type ReadRunFactsOptions, readRunFacts } from "../../../src/fleet/read-run-facts.ts";
 import { RunSnapshot } from "../../../src/fleet/run-facts.ts";
 import type { GitHubRun } from "../../../src/github/installation.ts";
+import { findTrigger } from "../../../src/intake/find-trigger.ts";
 import type { TriggerRecord } from "../../../src/store/records.ts";
 
 const HEAD = "a".repeat(40);
@@ -34,12 +35,16 @@ type Commits = {
 /** A GitHub with these commits, of which each has the same workflow file. */
 function ask(
   run: GitHubRun,
-  payload?: TriggerRecord["payload"],
+  payload?: TriggerRecord["payload"] | readonly TriggerRecord["payload"][],
   { merge, parents = {}, refs = {}, text = WORKFLOW }: Commits = {},
 ) {
-  const trigger = payload && {
-    ...{ deliveryId: "1", event: run.event, repositoryId: 9, payload, receivedAtMs: 0 },
-  };
+  const payloads = payload === undefined ? [] : [payload].flat();
+  const candidates = payloads.map(
+    (each): TriggerRecord => ({
+      ...{ deliveryId: "1", event: webhookOf(run.event), repositoryId: 9, receivedAtMs: 0 },
+      payload: each,
+    }),
+  );
   const options: ReadRunFactsOptions = {
     run: { repository: "my-org/app", repositoryId: 9, githubRunId: 42, attempt: run.attempt },
     installation: {
@@ -50,13 +55,16 @@ function ask(
       refCommit: async (_, ref) => refs[ref],
       variables: async () => ({ V: "1" }),
     },
-    triggers: { find: async () => (trigger ? [trigger] : []) },
-    findTrigger: (_, candidates) => candidates[0],
+    triggers: { find: async () => candidates },
+    // Most payloads here say no more than their test needs, so one alone is the one.
+    findTrigger: (...asked) => (candidates.length > 1 ? findTrigger(...asked) : candidates[0]),
     serverUrl: "https://github.example.com/",
     apiUrl: "https://github.example.com/api/v3",
   };
   return readRunFacts(options);
 }
+
+const webhookOf = (event: string) => (event === "pull_request_target" ? "pull_request" : event);
 
 async function factsOf(...asked: Parameters<typeof ask>): Promise<RunSnapshot> {
   const read = await ask(...asked);
@@ -236,4 +244,19 @@ jobs: { a: { runs-on: berth, steps: [{ run: echo }] } }
     reason: expect.stringContaining("no input 'other'"),
     lacksEvent: false,
   });
+});
+
+it("lets the workflow say which of two events of one second it starts on", async () => {
+  const text = `on: { pull_request: { types: [labeled] } }
+jobs: { a: { runs-on: berth, steps: [{ run: echo }] } }
+`;
+  const run = aRun({ event: "pull_request", headBranch: "feature" });
+  const merge = { sha: MERGE, parents: [BASE, HEAD] };
+  const updated_at = "1970-01-01T00:00:00Z";
+  const opened = pull({ updated_at });
+
+  const facts = await factsOf(run, [opened, { ...opened, action: "labeled" }], { merge, text });
+
+  expect(facts.github.event).toMatchObject({ action: "labeled" });
+  expect((await factsOf(run, [opened, opened], { merge, text })).payloadMissing).toBeUndefined();
 });
