@@ -90,6 +90,21 @@ it("refuses what a job sends to a metadata address", async () => {
   expect(warnings).toEqual([]);
 });
 
+it("holds a service to the same limits, under the same label", async () => {
+  const jobId = `${SERVICE}.siblings`;
+  await using place = await open(jobId);
+  const said = { id: "db", image: IMAGE, command: "sleep 60" };
+  const service = { ...said, env: {}, ports: [], volumes: [], options: "" };
+  const step = { progress: () => {}, signal };
+
+  const { db } = (await place.siblings?.startServices([service], step)) ?? {};
+
+  expect(await docker.getContainer(db?.id ?? "").inspect()).toMatchObject({
+    Config: { Labels: { "io.berth.service": SERVICE, "io.berth.kind": "service" } },
+    HostConfig: { NanoCpus: 5e8, Memory: 64 * MIB },
+  });
+});
+
 it("finds and removes what a life before it left of a job", async () => {
   const jobId = `${SERVICE}.left`;
   const place = await open(jobId);
