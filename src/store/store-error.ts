@@ -67,8 +67,10 @@ function explain(error: unknown, what: string): { message: string; remedy?: stri
         remedy: "Put a backup in its place (docs/guide/backup.md), or move it away to begin anew.",
       };
     case SQLITE_CANTOPEN:
+    // Also what making a folder on some read-only disks ends with.
+    case "ENOENT":
       return {
-        message: `The database ${what} cannot be opened.`,
+        message: `${what} cannot be opened or made.`,
         remedy: "Let Berth's user own the folder of store.path, or choose another.",
       };
     case SQLITE_IOERR:
