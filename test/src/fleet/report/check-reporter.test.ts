@@ -212,17 +212,18 @@ it("goes back to waiting when the job is run again", async () => {
   });
 });
 
-it("ends with the process, with GitHub out of reach or silent", async () => {
-  const { start, stop, faults, called } = github();
-  faults.push(() => "fail");
-  const reporter = start();
-  const finished = reporter.finished({ conclusion: "success" });
-  await called(1);
+it.each(["fail", "hang"] as const)(
+  "ends with the process when GitHub's answers %s",
+  async (fault) => {
+    const { start, stop, faults, called } = github();
+    faults.push(() => fault);
+    const reporter = start();
+    const finished = reporter.finished({ conclusion: "success" });
+    await called(1);
 
-  stop.abort();
+    stop.abort();
 
-  expect(await finished).toBe("stopped");
-  await reporter[Symbol.asyncDispose]();
-  const silent = start({ checkRunId: 1, state: "running" });
-  expect(await silent.finished({ conclusion: "success" })).toBe("stopped");
-});
+    expect(await finished).toBe("stopped");
+    await reporter[Symbol.asyncDispose]();
+  },
+);

@@ -8,7 +8,7 @@ export function recordedChecks() {
   const checks = new Map<number, RecordedCheck>();
   const faults: ((
     annotations: readonly CheckAnnotation[],
-  ) => "refuse" | "fail" | "lose" | undefined)[] = [];
+  ) => "refuse" | "fail" | "lose" | "hang" | undefined)[] = [];
   const waiting: { count: number; resolve(): void }[] = [];
   const calls: string[] = [];
   let limit: { remaining: number; limit: number; resetAtMs: number } | undefined;
@@ -18,8 +18,9 @@ export function recordedChecks() {
     for (const { count, resolve } of waiting) if (calls.length >= count) resolve();
   }
 
-  function apply(annotations: readonly CheckAnnotation[], change: () => void): void {
+  async function apply(annotations: readonly CheckAnnotation[], change: () => void): Promise<void> {
     const fault = faults.shift()?.(annotations);
+    if (fault === "hang") await new Promise(() => {});
     if (fault === undefined || fault === "lose") change();
     if (fault === "refuse") throw new BerthError("GITHUB_REFUSED", { message: "422" });
     if (fault !== undefined) throw new BerthError("GITHUB_UNREACHABLE", { message: "502" });
@@ -50,7 +51,7 @@ export function recordedChecks() {
         record(`create ${state.status}: ${state.title}`);
         const known = [...checks].find(([, check]) => check.name === name)?.[0];
         const id = known ?? checks.size + 1;
-        apply([], () => {
+        await apply([], () => {
           checks.set(id, { ...state, name, annotations: checks.get(id)?.annotations ?? [] });
         });
         return id;
@@ -63,7 +64,7 @@ export function recordedChecks() {
       ): Promise<void> {
         const count = annotations.length === 0 ? "" : ` +${annotations.length}`;
         record(`${state.conclusion ?? state.status}${count}: ${state.title}`);
-        apply(annotations, () => {
+        await apply(annotations, () => {
           const { name = "", annotations: before = [] } = checks.get(id) ?? {};
           checks.set(id, { ...state, name, annotations: [...before, ...annotations] });
         });
