@@ -67,6 +67,8 @@ async function interrupt(signal: AbortSignal): Promise<never> {
   const aborted = new Promise<never>((_, reject) => {
     signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
   });
+  // A signal that is on its way does not keep a process alive.
+  const awake = setInterval(() => {}, 1000);
   process.kill(process.pid, "SIGINT");
-  return await aborted;
+  return await aborted.finally(() => clearInterval(awake));
 }
