@@ -61,17 +61,26 @@ export function startInbox(deps: InboxDeps): Inbox {
   async function turn(): Promise<boolean> {
     const kept = await deliveries.unhandled(BATCH + retries.size);
     const due = kept.filter(({ id }) => (retries.get(id)?.dueAtMs ?? 0) <= performance.now());
-    const marks: Promise<void>[] = [];
+    const marks: Promise<{ error: unknown } | undefined>[] = [];
     for (const delivery of due) {
       if (closing.signal.aborted) break;
       const end = await handle(delivery);
       // Marking one need not be over before the next is begun: twice handled is as good as once.
-      if (end) marks.push(deliveries.markHandled(delivery.id, end.problem));
+      if (end) marks.push(mark(delivery.id, end.problem));
       deps.heartbeat();
     }
-    const marked = await Promise.allSettled(marks);
-    for (const mark of marked) if (mark.status === "rejected") throw mark.reason;
+    for (const failure of await Promise.all(marks)) if (failure) throw failure.error;
     return due.length > 0;
+  }
+
+  /** Hands back what went wrong: nobody listens yet when it does. */
+  async function mark(id: string, problem?: string): Promise<{ error: unknown } | undefined> {
+    try {
+      await deliveries.markHandled(id, problem);
+    } catch (error) {
+      return { error };
+    }
+    return undefined;
   }
 
   /** `undefined` when it is to be tried again. */

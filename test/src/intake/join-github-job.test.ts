@@ -5,7 +5,7 @@ import { seededRandom } from "../../seeded-random.ts";
 
 const JOB: GitHubJobRecord = {
   ...{ id: 1, repository: "octo/hello", repositoryId: 2, installationId: 3 },
-  ...{ githubRunId: 4, attempt: 1, name: "build", labels: ["berth"] },
+  ...{ githubRunId: 4, attempt: 1, headSha: "abc", name: "build", labels: ["berth"] },
   ...{ status: "queued", createdAtMs: 1000 },
 };
 
