@@ -23,6 +23,7 @@ import { bareAttach, bareJobMs, execMs, idleContainer } from "./bench/bare-engin
 import { createFigures, median, medians } from "./bench/figures.ts";
 import { logSeconds, makeRepository, runAct, runBerth, workflowOf } from "./bench/run-workflow.ts";
 import { measureScheduler } from "./bench/scheduler-figures.ts";
+import { measureWebhooks } from "./bench/webhook-figures.ts";
 
 // Imports the workflow parser, and so has to come after what makes that possible.
 const { pipelineSeconds } = await import("./bench/log-pipeline.ts");
@@ -144,6 +145,8 @@ await measureActions({
 });
 
 measureScheduler(note);
+
+await measureWebhooks(note);
 
 console.log(figures.table());
 writeFileSync(
