@@ -6,8 +6,10 @@ export type RequestBudget = {
   take(installation: Installation): boolean;
 };
 
-/** An eighth at once and an eighth over the rest of the hour: never more than a quarter of what remains. */
+/** An eighth at once and an eighth over the hour: never more than a quarter of what remains. */
 const SHARE = 1 / 8;
+/** GitHub counts by the hour. */
+const WINDOW_MS = 60 * 60_000;
 /** Before GitHub has said how much there is. */
 const UNKNOWN = 30;
 
@@ -19,7 +21,7 @@ export function createRequestBudget(now: () => number): RequestBudget {
     const limit = installation.rateLimit();
     const most = limit ? limit.remaining * SHARE : UNKNOWN;
     const old = buckets.get(installation.id);
-    const windowMs = limit ? Math.max(60_000, limit.resetAtMs - nowMs) : 60_000;
+    const windowMs = limit ? WINDOW_MS : 60_000;
     const gained = old ? ((nowMs - old.atMs) / windowMs) * most : most;
     const bucket = { tokens: Math.min(most, (old?.tokens ?? 0) + gained), atMs: nowMs };
     buckets.set(installation.id, bucket);
