@@ -1,6 +1,7 @@
 import { Writable } from "node:stream";
 import pino from "pino";
 import pretty from "pino-pretty";
+import { BerthError, textOf } from "../runner/errors.ts";
 
 export type LogLevel = "error" | "warn" | "info" | "debug";
 
@@ -24,8 +25,10 @@ export function createLog(options: {
       out.write(mask(line.toString()), () => done());
     },
   });
+  const serializers = { err: level === "debug" ? pino.stdSerializers.err : whyOf };
   if (format === "json") {
-    return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, masked);
+    const timestamp = pino.stdTimeFunctions.isoTime;
+    return bound(pino({ level, base: null, timestamp, serializers }, masked));
   }
   const forPeople = pretty({
     colorize: false,
@@ -34,5 +37,21 @@ export function createLog(options: {
     ignore: "pid,hostname",
     destination: masked,
   });
-  return pino({ level }, forPeople);
+  return bound(pino({ level, serializers }, forPeople));
+}
+
+/** Without its stack, which is for those who work on Berth. */
+function whyOf(error: unknown): unknown {
+  const remedy = error instanceof BerthError && error.remedy ? ` ${error.remedy}` : "";
+  return `${textOf(error)}${remedy}`;
+}
+
+/** Libraries take the functions of a log one by one. */
+function bound(logger: pino.Logger): Log {
+  return {
+    error: logger.error.bind(logger),
+    warn: logger.warn.bind(logger),
+    info: logger.info.bind(logger),
+    debug: logger.debug.bind(logger),
+  };
 }

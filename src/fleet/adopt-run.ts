@@ -10,7 +10,7 @@ import { adoptable } from "./adoptable.ts";
 import type { Claim } from "./claim.ts";
 import { persist } from "./persist.ts";
 import { judgeRun } from "./policy.ts";
-import { readRunFacts } from "./read-run-facts.ts";
+import { type ReadRunFacts, readRunFacts } from "./read-run-facts.ts";
 import { RunSnapshot } from "./run-facts.ts";
 import type { Adoption } from "./run-life.ts";
 
@@ -60,12 +60,9 @@ async function factsOf(run: RunRecord, deps: AdoptRunDeps): Promise<RunSnapshot 
   try {
     for (;;) {
       const answer = await persist(`read what run ${run.id} is`, read, { log, signal });
-      signal.throwIfAborted();
-      if (answer === undefined || answer.kind === "left") return answer?.reason ?? "";
-      const { event, payloadMissing } = answer.facts;
-      // Of a schedule GitHub tells nobody.
-      if (payloadMissing === undefined || event === "schedule" || Date.now() > until) {
-        return answer.facts;
+      if (answer === undefined) throw signal.reason;
+      if (!lacksEvent(answer) || Date.now() > until) {
+        return answer.kind === "left" ? answer.reason : answer.facts;
       }
       await sleep(LOOK_AGAIN_MS, undefined, { signal });
     }
@@ -73,4 +70,11 @@ async function factsOf(run: RunRecord, deps: AdoptRunDeps): Promise<RunSnapshot 
     if (error instanceof BerthError && error.code === "GITHUB_REFUSED") return textOf(error);
     throw error;
   }
+}
+
+/** The event that started the run may be on its way; of a schedule GitHub tells nobody. */
+function lacksEvent(answer: ReadRunFacts): boolean {
+  if (answer.kind === "left") return answer.lacksEvent;
+  const { event, payloadMissing } = answer.facts;
+  return payloadMissing !== undefined && event !== "schedule";
 }

@@ -11,6 +11,7 @@ import { GitHubJobs } from "./github-jobs.ts";
 import { githubVerdict, isDropped } from "./github-verdict.ts";
 import { JobControls } from "./job-controls.ts";
 import { persist } from "./persist.ts";
+import { CANCEL_ACTION } from "./report/render-check.ts";
 import { rerunRecord } from "./rerun.ts";
 import { RunKeeper } from "./run-keeper.ts";
 import type { LegDeps } from "./run-leg.ts";
@@ -83,7 +84,7 @@ export class Fleet {
       case "run_cancelled":
         return await this.#hearRunCancelled(event);
       case "check_action":
-        if (event.identifier === "cancel") await this.#cancelByCheck(event);
+        if (event.identifier === CANCEL_ACTION.identifier) await this.#cancelByCheck(event);
         return;
       case "check_rerequested":
         return await this.#rerun(event);

@@ -84,7 +84,8 @@ function partsOfJob(
   const { scheduler, hostOf, storeFolder, stateFolder, log, signal, version } = options;
   const { apiUrl } = options.config().github;
   return {
-    ...{ place: scheduler.place, hostOf, version, log },
+    ...{ hostOf, version, log },
+    place: (request, waiting) => scheduler.place(request, waiting),
     openJournal: (id) =>
       openJobJournal(jobFolder(storeFolder, id), {
         maxLogBytes: options.config().store.maxLogSize.bytes,

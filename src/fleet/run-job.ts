@@ -69,7 +69,7 @@ export async function runJob(
   for (;;) {
     const result = await tryOnce(job, keeper, deps, signal);
     const { retries } = keeper.record;
-    if (result.death === undefined || signal.aborted || retries >= job.retries) return result;
+    if (!isHostsFault(result) || signal.aborted || retries >= job.retries) return result;
 
     const why = result.reason ?? "Its host failed it.";
     const changes = { state: "queued", retries: retries + 1, reason: why } as const;
@@ -77,6 +77,11 @@ export async function runJob(
     deps.log.warn({ job: keeper.record.id, death: result.death }, "job is run again");
     deps.report.restart();
   }
+}
+
+/** A job that took too long would do so again. */
+function isHostsFault({ death }: JobResult): boolean {
+  return death !== undefined && death !== "deadline";
 }
 
 /** A container's name in the engine, the journal's folder: another one for each try. */
@@ -196,8 +201,13 @@ async function toldResult(journal: JobJournal, { report }: RunJobDeps): Promise<
   let result: JobResult = { conclusion: "failure", outputs: {} };
   for await (const event of journal.told()) {
     if (event.type !== "job_finished") continue;
-    const { conclusion, outputs, reason, death } = event;
-    result = { conclusion, outputs, ...(reason && { reason }), ...(death && { death }) };
+    const { conclusion, outputs, reason, death, usage } = event;
+    result = {
+      ...{ conclusion, outputs },
+      ...(reason && { reason }),
+      ...(death && { death }),
+      ...(usage && { usage }),
+    };
   }
   return result;
 }

@@ -81,6 +81,8 @@ export async function liveRun(
       vars: facts.vars,
       inputs: facts.inputs,
       secrets: {},
+      // A called workflow's jobs are GitHub's; what needs them was refused before.
+      onlyJobs: workflow.jobs.filter(({ call }) => call === undefined).map(({ id }) => id),
       slots: { queue: deps.queue, groups: deps.groupsOf(run.record.repository) },
       runLeg(description, signal) {
         started.add(description.name);
