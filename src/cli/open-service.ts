@@ -33,6 +33,8 @@ export type ServiceOptions = {
   readonly env: { readonly [name: string]: string | undefined };
   readonly version: string;
   readonly log: Log;
+  /** Keeps a value out of the log from now on. */
+  hide(secret: string): void;
 };
 
 /** A service that runs. Disposing of it stops its loops; jobs that run are left to the next one. */
@@ -77,6 +79,7 @@ export async function openService(options: ServiceOptions): Promise<Service> {
 
   const fleet = openFleet({
     ...{ store, scheduler, storeFolder, stateFolder, version, log, signal },
+    hide: options.hide,
     config: () => config,
     claim: () => claim,
     hostOf: (name) => hosts.find((host) => host.name === name),

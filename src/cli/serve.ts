@@ -73,7 +73,7 @@ async function serve(
   const hosts = await openHosts(config.hosts, { folder, log });
   const service = await openService({
     ...{ config, hosts, log, storeFolder: folder, stateFolder: stateDir },
-    ...{ env, version: version() },
+    ...{ env, version: version(), hide: masker.add },
   });
   interrupts.leave("SIGHUP");
   process.on("SIGHUP", () => reload(file, { before: config, service, log, masker }));

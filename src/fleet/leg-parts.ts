@@ -8,6 +8,7 @@ import { openActionSource } from "../open-action-source.ts";
 import type { Scheduler } from "../scheduler/scheduler.ts";
 import { jobFolder } from "../store/job-folder.ts";
 import { openJobJournal } from "../store/job-journal.ts";
+import { keptTokens } from "../store/kept-tokens.ts";
 import type { Store } from "../store/store.ts";
 import { admitJob } from "./admit-job.ts";
 import type { Claim } from "./claim.ts";
@@ -15,6 +16,7 @@ import { guardPlaces } from "./guard-places.ts";
 import type { HostPlaces } from "./host-places.ts";
 import { startJobReport } from "./job-report.ts";
 import { openJobTokens } from "./job-tokens.ts";
+import { lacksOf } from "./lacks-of.ts";
 import { persist } from "./persist.ts";
 import { keptResult, repeatedJobs } from "./rerun.ts";
 import { type RunJobDeps, runJob } from "./run-job.ts";
@@ -35,6 +37,8 @@ export type LegPartsOptions = {
   }): Promise<{ readonly [name: string]: string }>;
   readonly storeFolder: string;
   readonly stateFolder: string;
+  /** Keeps a value out of the service's own log. */
+  hide(secret: string): void;
   runningJobs(): number;
   readonly version: string;
   readonly log: Log;
@@ -77,12 +81,13 @@ export function legParts(
 }
 
 function partsOfJob(
-  { facts, run: { record: run } }: Adopted,
+  { facts, workflow, run: { record: run } }: Adopted,
   installation: Installation,
   options: LegPartsOptions,
 ): Omit<RunJobDeps, "report"> {
   const { scheduler, hostOf, storeFolder, stateFolder, log, signal, version } = options;
-  const { apiUrl } = options.config().github;
+  const { apiUrl, app } = options.config().github;
+  const kept = keptTokens(options.store.notes, app.privateKey);
   return {
     ...{ hostOf, version, log },
     place: (request, waiting) => scheduler.place(request, waiting),
@@ -90,14 +95,17 @@ function partsOfJob(
       openJobJournal(jobFolder(storeFolder, id), {
         maxLogBytes: options.config().store.maxLogSize.bytes,
       }),
-    openTokens: ({ repository, description }) => {
+    openTokens: ({ repository, description }, execution) => {
       const { permissions } = description;
       const jobToken = async (...asked: Parameters<Installation["jobToken"]>) => {
         const work = () => installation.jobToken(...asked);
         const token = await persist("make a job's token", work, { log, signal });
         return token ?? (await new Promise<never>(() => {})); // the process stops
       };
-      return openJobTokens({ jobToken }, { repository, permissions, log });
+      return openJobTokens(
+        { jobToken, revokeToken: (token) => installation.revokeToken(token) },
+        { execution, repository, permissions, kept, log, hide: options.hide },
+      );
     },
     openActions: (token) =>
       openActionSource({ server: { apiUrl, token }, localActions: [], stateFolder }),
@@ -110,6 +118,7 @@ function partsOfJob(
         ...(environment !== undefined && { environment }),
       });
     },
+    lacks: ({ description }, held) => lacksOf(workflow, description, held),
     guard: (open, job): ExecuteJobDeps["openPlace"] =>
       guardPlaces(open, { policy: options.config().policy, profile: job.profile }),
   };

@@ -1,7 +1,7 @@
 import type { ActionSource } from "../../runner/actions/action-source.ts";
 import { type ExecuteJobDeps, executeJob, type JobResult } from "../../runner/job/execute-job.ts";
 import type { JobDescription } from "../../runner/job/job-description.ts";
-import type { JobEvent } from "../../runner/job/job-event.ts";
+import type { Annotation, JobEvent } from "../../runner/job/job-event.ts";
 import type { Profile } from "../config/profile.ts";
 import type { ContainerSettings } from "../containers/settings.ts";
 import type { Log } from "../log.ts";
@@ -27,6 +27,10 @@ export type AdmittedJob = {
 
 /** Tokens of one job. Disposing of it revokes what is still good. */
 export type JobTokens = AsyncDisposable & {
+  /** Those of earlier lives. */
+  readonly earlier: readonly string[];
+  /** What the workflow wants of a token and the App cannot give, such as `packages: write`. */
+  readonly missing: readonly string[];
   /** One that is good for a while yet. */
   fresh(): Promise<string>;
 };
@@ -36,9 +40,11 @@ export type RunJobDeps = {
   readonly place: Scheduler["place"];
   hostOf(name: string): HostPlaces | undefined;
   openJournal(executionId: string): Promise<JobJournal>;
-  openTokens(job: AdmittedJob): JobTokens;
+  openTokens(job: AdmittedJob, executionId: string): Promise<JobTokens>;
   openActions(token: string): ActionSource & AsyncDisposable;
   secretsFor(job: AdmittedJob): Promise<{ readonly [name: string]: string }>;
+  /** What the workflow asks for and Berth does not have, to be shown beside the job. */
+  lacks(job: AdmittedJob, held: ReadonlySet<string>): readonly Annotation[];
   /** Looks at what is asked for once expressions are evaluated; throws where policy forbids it. */
   guard(open: ExecuteJobDeps["openPlace"], job: AdmittedJob): ExecuteJobDeps["openPlace"];
   readonly report: {
@@ -109,6 +115,8 @@ async function tryOnce(
   await using journal = await deps.openJournal(id);
   if (journal.isFinished) {
     const result = await toldResult(journal, deps);
+    // Its tokens end with it.
+    await using _tokens = await deps.openTokens(job, id);
     // The life that finished it may have died before it had removed everything.
     await host.removeJob(id);
     return result;
@@ -165,10 +173,20 @@ async function execute(
   deps: RunJobDeps,
   signal: AbortSignal,
 ): Promise<JobResult> {
-  await using tokens = deps.openTokens(job);
+  await using tokens = await deps.openTokens(job, id);
   const token = await tokens.fresh();
   await using actions = deps.openActions(token);
   const secrets = { ...(await deps.secretsFor(job)), GITHUB_TOKEN: token };
+  if (journal.checkpoints.length === 0) {
+    const { job: key, name } = job.description;
+    const notices = [...deps.lacks(job, new Set(Object.keys(secrets))), ...tokenLacks(tokens)];
+    for (const notice of notices) {
+      const event = { type: "annotation", job: key, name, step: 1, ...notice } as const;
+      // In the journal too: annotations are counted when a later life goes on with the check.
+      journal.record(event);
+      deps.report.hear(event);
+    }
+  }
   const terms = {
     lease: lease.record,
     image: job.image,
@@ -185,6 +203,7 @@ async function execute(
       },
       actions,
       token: () => tokens.fresh(),
+      earlierTokens: tokens.earlier,
       journal,
       version: deps.version,
     },
@@ -193,6 +212,12 @@ async function execute(
   // What an engine that was gone could not remove when the place was left.
   if (result.death !== undefined) await host.removeJob(id);
   return result;
+}
+
+function tokenLacks({ missing }: JobTokens): Annotation[] {
+  if (missing.length === 0) return [];
+  const message = `github.token lacks ${missing.join(", ")}: the App was not given that. Change its permissions on GitHub.`;
+  return [{ level: "warning", message }];
 }
 
 /** How a job ended in an earlier life of the service, which died before it had noted that. */

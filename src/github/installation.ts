@@ -137,6 +137,8 @@ export type Installation = {
     repository: string,
     permissions: { readonly [scope: string]: string } | undefined,
   ): Promise<JobToken>;
+  /** Ends a token that an earlier life made. Never throws: one that cannot be revoked ends by itself. */
+  revokeToken(token: string): Promise<void>;
   /** As the last answer had it; `undefined` before the first. */
   rateLimit():
     | { readonly remaining: number; readonly limit: number; readonly resetAtMs: number }

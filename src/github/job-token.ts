@@ -51,7 +51,7 @@ export function createJobTokens(deps: JobTokenDeps): Installation["jobToken"] {
 
   return async (repository, wanted) => {
     const { token, missing, expires_at: expiresAtMs } = await makeWhatIsGranted(repository, wanted);
-    return { token, expiresAtMs, missing, revoke: () => revoke(token, deps) };
+    return { token, expiresAtMs, missing, revoke: () => revokeToken(token, deps) };
   };
 }
 
@@ -69,7 +69,11 @@ function rememberGranted({ app, installationId }: JobTokenDeps) {
   };
 }
 
-async function revoke(token: string, { withToken, log }: JobTokenDeps): Promise<void> {
+/** Never throws: one that cannot be revoked ends by itself. */
+export async function revokeToken(
+  token: string,
+  { withToken, log }: Pick<JobTokenDeps, "withToken" | "log">,
+): Promise<void> {
   try {
     const what = "Revoking a job's token";
     await withToken(token).ask("DELETE /installation/token", { what, answer: z.unknown() });

@@ -5,7 +5,7 @@ import { createCheckRuns } from "./check-runs.ts";
 import type { ConnectOptions } from "./connect-octokit.ts";
 import { createAgent, type ProxyEnvironment } from "./create-agent.ts";
 import type { GitHubApp, Installation } from "./installation.ts";
-import { createJobTokens } from "./job-token.ts";
+import { createJobTokens, revokeToken } from "./job-token.ts";
 import { JsonObjectAnswer } from "./json-answer.ts";
 import { readRateLimit } from "./read-rate-limit.ts";
 import { createReading } from "./read-repository.ts";
@@ -181,6 +181,7 @@ function openInstallation(
     ...createReading(api, log),
     ...createCheckRuns(api, connecting),
     jobToken: createJobTokens({ app, installationId: id, withToken, log }),
+    revokeToken: (token) => revokeToken(token, { withToken, log }),
     rateLimit: readRateLimit(api),
     async cancelRun(repository, runId) {
       // 409: it has ended, so there is nothing to cancel.

@@ -7,6 +7,7 @@ export function notesTable(database: DatabaseSync, { read, write }: CommitQueue)
   const set = database.prepare(
     "INSERT INTO notes (key, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
   );
+  const remove = database.prepare("DELETE FROM notes WHERE key = ?");
   return {
     get: (key) =>
       read(() => {
@@ -14,5 +15,6 @@ export function notesTable(database: DatabaseSync, { read, write }: CommitQueue)
         return row === undefined ? undefined : String(row.value);
       }),
     set: (key, value) => write(() => void set.run(key, value)),
+    remove: (key) => write(() => void remove.run(key)),
   };
 }

@@ -71,6 +71,7 @@ export type Store = AsyncDisposable & {
   readonly notes: {
     get(key: string): Promise<string | undefined>;
     set(key: string, value: string): Promise<void>;
+    remove(key: string): Promise<void>;
   };
   /** Forgets what ended before then: deliveries, triggers, GitHub's jobs, runs with their jobs and history. Ids of the jobs that went. */
   forgetBefore(atMs: number): Promise<string[]>;
