@@ -12,7 +12,7 @@ import { githubVerdict, isDropped } from "./github-verdict.ts";
 import { JobControls } from "./job-controls.ts";
 import { persist } from "./persist.ts";
 import { CANCEL_ACTION } from "./report/render-check.ts";
-import { rerunRecord } from "./rerun.ts";
+import { latestRuns, rerunRecord } from "./rerun.ts";
 import { RunKeeper } from "./run-keeper.ts";
 import type { LegDeps } from "./run-leg.ts";
 import { runLeg } from "./run-leg.ts";
@@ -251,17 +251,32 @@ export class Fleet {
     if (job !== undefined) await this.cancel(job.id, by);
   }
 
-  async #rerun({ checkRunId }: Extract<IntakeEvent, { type: "check_rerequested" }>): Promise<void> {
+  async #rerun({
+    repository,
+    headSha,
+    checkRunId,
+  }: Extract<IntakeEvent, { type: "check_rerequested" }>): Promise<void> {
     const { store } = this.#deps;
-    const job = checkRunId === undefined ? undefined : await store.jobs.byCheckRun(checkRunId);
-    const run = job && (await store.runs.get(job.runId));
-    if (job === undefined || run === undefined || job.state !== "completed") return;
-    const record = await rerunRecord(run, job, store);
+    if (checkRunId === undefined) {
+      const runs = new Set(
+        (await store.jobs.atCommit(repository, headSha)).map((job) => job.runId),
+      );
+      for (const id of latestRuns([...runs])) await this.#runAgain(id, undefined);
+      return;
+    }
+    const job = await store.jobs.byCheckRun(checkRunId);
+    if (job?.state === "completed") await this.#runAgain(job.runId, job);
+  }
+
+  async #runAgain(runId: string, job: JobRecord | undefined): Promise<void> {
+    const { store } = this.#deps;
+    const run = await store.runs.get(runId);
+    const record = run && (await rerunRecord(run, job, store));
     if (record === undefined) return;
     const keeper = new RunKeeper(record, store.runs);
     await keeper.change({});
     // Results of jobs that are not repeated may still be missing.
-    this.#start(keeper, this.#active.get(run.id)?.done);
+    this.#start(keeper, this.#active.get(runId)?.done);
   }
 
   #groupsOf(repository: string): ConcurrencyGroups {

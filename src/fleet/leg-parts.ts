@@ -18,7 +18,7 @@ import { startJobReport } from "./job-report.ts";
 import { openJobTokens } from "./job-tokens.ts";
 import { lacksOf } from "./lacks-of.ts";
 import { persist } from "./persist.ts";
-import { keptResult, repeatedJobs } from "./rerun.ts";
+import { isRepeated, keptResult } from "./rerun.ts";
 import { type RunJobDeps, runJob } from "./run-job.ts";
 import type { LegDeps } from "./run-leg.ts";
 import type { Adopted } from "./run-life.ts";
@@ -55,12 +55,13 @@ export function legParts(
   const { workflow } = adopted;
   const { record: run } = adopted.run;
   const installation = options.installation(run.installationId);
-  const repeated = run.rerunOf && repeatedJobs(workflow, run.rerunOf.jobs);
 
   return {
-    async kept({ job, name }) {
-      if (run.rerunOf === undefined || repeated?.has(job)) return undefined;
-      return (await keptResult(name, run.rerunOf, store)) ?? { conclusion: "skipped", outputs: {} };
+    async kept(leg) {
+      if (run.rerunOf === undefined || isRepeated(leg, run.rerunOf, workflow)) return undefined;
+      return (
+        (await keptResult(leg.name, run.rerunOf, store)) ?? { conclusion: "skipped", outputs: {} }
+      );
     },
     admit(description) {
       const { policy } = options.config();

@@ -4,12 +4,12 @@ import type { JobRecord, RunRecord } from "../store/records.ts";
 import type { Store } from "../store/store.ts";
 
 /**
- * A run in which one job runs again, and those that need it: what the button beside its check asks for. `undefined` while another
- * re-run of that run goes on.
+ * A run in which one job runs again, and those that need it: what the button beside its check asks for; or all jobs, where none is
+ * given. `undefined` while another re-run of that run goes on.
  */
 export async function rerunRecord(
   run: RunRecord,
-  job: JobRecord,
+  job: JobRecord | undefined,
   store: Pick<Store, "runs">,
 ): Promise<RunRecord | undefined> {
   const base = `${run.githubRunId}-${run.attempt}`;
@@ -20,20 +20,29 @@ export async function rerunRecord(
       return undefined;
     if (earlier !== undefined) continue;
     const { cancelled, releasedAtMs, conclusion, reason, rerunOf, ...rest } = run;
-    const jobs = job.jobKey === undefined ? [] : [job.jobKey];
+    const asked = job?.jobKey === undefined ? { jobs: [] } : { jobs: [job.jobKey], leg: job.name };
     return {
       ...rest,
       id,
       // One that was left is looked at anew: the policy, or the configuration, may be another now.
       state: run.state === "left" ? "new" : "adopted",
-      rerunOf: { runId: run.id, jobs },
+      rerunOf: { runId: run.id, ...asked },
       createdAtMs: Date.now(),
     };
   }
 }
 
+/** Of the runs and re-runs of each attempt on GitHub the last one. */
+export function latestRuns(ids: readonly string[]): string[] {
+  const again = (id: string) => Number(id.split("-")[2] ?? 1);
+  const attempts = Map.groupBy(ids, (id) => id.split("-").slice(0, 2).join("-"));
+  return [...attempts.values()].flatMap((runs) =>
+    runs.toSorted((a, b) => again(b) - again(a)).slice(0, 1),
+  );
+}
+
 /** The keys of the jobs that a re-run repeats: those asked for, and what needs them; all when none is named. */
-export function repeatedJobs(workflow: Workflow, asked: readonly string[]): ReadonlySet<string> {
+function repeatedJobs(workflow: Workflow, asked: readonly string[]): ReadonlySet<string> {
   if (asked.length === 0) return new Set(workflow.jobs.map(({ id }) => id));
   const repeated = new Set(asked);
   // In the file's order a job may stand before what it needs, so this looks until nothing is added.
@@ -44,6 +53,16 @@ export function repeatedJobs(workflow: Workflow, asked: readonly string[]): Read
     }
   }
   return repeated;
+}
+
+/** Whether a leg runs again: of the job that was asked for only the one that was named. */
+export function isRepeated(
+  { job, name }: { readonly job: string; readonly name: string },
+  { jobs, leg }: NonNullable<RunRecord["rerunOf"]>,
+  workflow: Workflow,
+): boolean {
+  if (leg !== undefined && jobs.includes(job)) return name === leg;
+  return repeatedJobs(workflow, jobs).has(job);
 }
 
 /** How a job of this name ended in the run that is repeated, or in the one that that one repeats. */

@@ -22,6 +22,10 @@ export function jobsTable(database: DatabaseSync, { read, write }: CommitQueue):
     "SELECT record FROM jobs WHERE state = 'completed' AND NOT is_reported ORDER BY created_at_ms, rowid",
   );
   const byCheckRun = database.prepare("SELECT record FROM jobs WHERE check_run_id = ?");
+  const atCommit = database.prepare(
+    `SELECT jobs.record FROM jobs JOIN runs ON runs.id = jobs.run_id
+     WHERE runs.record ->> 'repository' = ? AND jobs.record ->> 'headSha' = ?`,
+  );
   const newest = database.prepare(
     "SELECT record FROM jobs ORDER BY created_at_ms DESC, rowid DESC LIMIT ?",
   );
@@ -49,6 +53,8 @@ export function jobsTable(database: DatabaseSync, { read, write }: CommitQueue):
     },
     ofRun: (runId) => read(() => fromColumns<JobRecord>(ofRun.all(runId))),
     unreported: () => read(() => fromColumns<JobRecord>(unreported.all())),
+    atCommit: (repository, headSha) =>
+      read(() => fromColumns<JobRecord>(atCommit.all(repository, headSha))),
     byCheckRun: (checkRunId) => read(() => fromColumn<JobRecord>(byCheckRun.get(checkRunId))),
     list: ({ isOpen, limit }) =>
       read(() => fromColumns<JobRecord>((isOpen ? newestOpen : newest).all(limit))),

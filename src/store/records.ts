@@ -72,8 +72,12 @@ export type RunRecord = {
   readonly conclusion?: Conclusion;
   /** A person has cancelled the whole run. */
   readonly cancelled?: { readonly by: string; readonly atMs: number };
-  /** Runs these jobs (keys) and what needs them again; of others the results of that run count. */
-  readonly rerunOf?: { readonly runId: string; readonly jobs: readonly string[] };
+  /** Runs these jobs (by key, all when there is none; of a matrix only the leg that is named) and what needs them again; of others the results of that run count. */
+  readonly rerunOf?: {
+    readonly runId: string;
+    readonly jobs: readonly string[];
+    readonly leg?: string;
+  };
   /** We asked GitHub to cancel its side; what follows from that is no person's cancel. */
   readonly releasedAtMs?: number;
   readonly createdAtMs: number;

@@ -48,6 +48,8 @@ export type Store = AsyncDisposable & {
     ofRun(runId: string): Promise<JobRecord[]>;
     /** Completed ones whose end GitHub has not been told yet. */
     unreported(): Promise<JobRecord[]>;
+    /** Those whose checks are shown at a commit. */
+    atCommit(repository: string, headSha: string): Promise<JobRecord[]>;
     byCheckRun(checkRunId: number): Promise<JobRecord | undefined>;
     /** Newest first. `isOpen`: whether completed ones are left out. */
     list(wanted: { readonly isOpen: boolean; readonly limit: number }): Promise<JobRecord[]>;
