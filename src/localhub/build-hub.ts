@@ -45,7 +45,7 @@ export async function buildHub(
     readonly closed: AbortSignal;
   },
 ): Promise<Hub> {
-  let lastId = 1000;
+  let lastId = (options.firstId ?? 1001) - 1;
   const nextId = () => {
     lastId += 1;
     return lastId;

@@ -28,6 +28,8 @@ export type LocalHubOptions = {
   /** Requests an hour for each installation and user. Default 5000. */
   readonly rateLimit?: number;
   readonly faults?: FaultSettings;
+  /** Ids count up from here. Default 1001: hubs whose jobs share an engine need different ones. */
+  readonly firstId?: number;
   /** The clock, for tests of what expires. */
   readonly now?: () => Date;
   /** Hears every event, whether the App gets it or not. */

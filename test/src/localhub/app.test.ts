@@ -21,6 +21,12 @@ describe("signing in as an App", () => {
     ]);
   });
 
+  it("counts ids up from where it is told to, so that two hubs share none", async () => {
+    await using hub = await startLocalHub({ firstId: 5001 });
+
+    expect(hub.app.id).toBe(5001);
+  });
+
   it("refuses a JWT of another key, for another App, and one that has expired", async () => {
     let now = Date.now();
     await using hub = await startLocalHub({ now: () => new Date(now) });
