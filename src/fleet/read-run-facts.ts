@@ -42,16 +42,16 @@ export type ReadRunFacts =
 export async function readRunFacts(options: ReadRunFactsOptions): Promise<ReadRunFacts> {
   const { installation } = options;
   const { repository, githubRunId, attempt } = options.run;
-  const run = await installation.run(repository, githubRunId, attempt);
+  const [run, vars] = await Promise.all([
+    installation.run(repository, githubRunId, attempt),
+    installation.variables(repository),
+  ]);
   const payload = (await triggerOf(run, options))?.payload;
 
   const used = await commitOfRun(run, payload, installation);
   const lacksEvent = payload === undefined;
   if (used.kind === "unknown") return { kind: "left", reason: used.reason, lacksEvent };
-  const [workflowText, vars] = await Promise.all([
-    installation.file(repository, run.path, used.refs.sha),
-    installation.variables(repository),
-  ]);
+  const workflowText = await installation.file(repository, run.path, used.refs.sha);
   const given = inputsOf(run, payload, workflowText);
   if (typeof given === "string") return { kind: "left", reason: given, lacksEvent };
 

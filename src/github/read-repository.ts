@@ -55,15 +55,16 @@ export function createReading(api: Api, log: Log): Reading {
 
   return {
     async run(repository, runId, attempt) {
-      const run = await api.ask(
-        "GET /repos/{owner}/{repo}/actions/runs/{run_id}/attempts/{attempt_number}",
-        {
+      const route = "GET /repos/{owner}/{repo}/actions/runs/{run_id}/attempts/{attempt_number}";
+      const [run, about] = await Promise.all([
+        api.ask(route, {
           what: `Reading attempt ${attempt} of run ${runId} of ${repository}`,
           parameters: { ...ofRepository(repository), run_id: runId, attempt_number: attempt },
           answer: RunAnswer,
-        },
-      );
-      return { ...run, repository: await repositoryOf(repository) };
+        }),
+        repositoryOf(repository),
+      ]);
+      return { ...run, repository: about };
     },
 
     runJobs: (repository, runId, attempt) =>
@@ -137,8 +138,7 @@ async function readVariables(
   repository: string,
   log: Log,
 ): Promise<{ [name: string]: string }> {
-  const variables: { [name: string]: string } = {};
-  for (const kind of ["organization-variables", "variables"]) {
+  async function read(kind: "organization-variables" | "variables") {
     const route = `GET /repos/{owner}/{repo}/actions/${kind}`;
     const what = `Listing the ${kind.replace("-", " ")} of ${repository}`;
     const parameters = { ...ofRepository(repository), per_page: 30 };
@@ -149,9 +149,10 @@ async function readVariables(
         "variables cannot be read: the App may lack actions_variables: read",
       );
     }
-    for (const { name, value } of found ?? []) variables[name] = value;
+    return found ?? [];
   }
-  return variables;
+  const kinds = await Promise.all([read("organization-variables"), read("variables")]);
+  return Object.fromEntries(kinds.flat().map(({ name, value }) => [name, value]));
 }
 
 function isBytes(data: unknown): data is ArrayBuffer {

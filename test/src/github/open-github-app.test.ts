@@ -223,7 +223,9 @@ describe("errors", () => {
     };
     hub.setFaults({ api: { error: 1, when } });
 
-    expect(await refusalOf(octo.run(REPO, 1, 1))).toMatch(/^GITHUB_UNREACHABLE\n.*answered 502/);
+    const asking = octo.refCommit(REPO, "heads/main");
+
+    expect(await refusalOf(asking)).toMatch(/^GITHUB_UNREACHABLE\n.*answered 502/);
     expect(tries).toBe(4);
   });
 
