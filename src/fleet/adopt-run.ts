@@ -27,7 +27,9 @@ export type AdoptRunDeps = {
 
 /** The sweep asks for lost deliveries each minute, and a redelivery takes a moment. */
 const EVENT_TIMEOUT_MS = 3 * 60_000;
-const LOOK_AGAIN_MS = 1000;
+/** The pause doubles: each look asks GitHub anew. */
+const FIRST_PAUSE_MS = 1000;
+const LONGEST_PAUSE_MS = 15_000;
 
 /** Finds out what a run is and whether it is ours to run; of one that an earlier life has read, the facts are as they were. */
 export async function adoptRun(run: RunRecord, deps: AdoptRunDeps): Promise<Adoption> {
@@ -58,13 +60,13 @@ async function factsOf(run: RunRecord, deps: AdoptRunDeps): Promise<RunSnapshot 
     });
   const until = Date.now() + eventTimeoutMs;
   try {
-    for (;;) {
+    for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
       const answer = await persist(`read what run ${run.id} is`, read, { log, signal });
       if (answer === undefined) throw signal.reason;
       if (!lacksEvent(answer) || Date.now() > until) {
         return answer.kind === "left" ? answer.reason : answer.facts;
       }
-      await sleep(LOOK_AGAIN_MS, undefined, { signal });
+      await sleep(pauseMs, undefined, { signal });
     }
   } catch (error) {
     if (error instanceof BerthError && error.code === "GITHUB_REFUSED") return textOf(error);
