@@ -39,6 +39,8 @@ export type ContainerPlacesOptions = {
   readonly lease?: ContainerLease | undefined;
   /** Whether rules of this engine's machine keep what guarded networks send from metadata addresses. */
   readonly hasGuardedNetwork?: boolean | undefined;
+  /** Remembers who a user name is in which image, for places that are opened from elsewhere too. */
+  readonly knownUsers?: Map<string, UserIds> | undefined;
   onLeak(leak: Leak): void;
   /** Asked when a job's container is about to go; true leaves it as it is, running. */
   keeps?(place: { readonly jobId: string; readonly containerId: string }): boolean;
@@ -46,7 +48,7 @@ export type ContainerPlacesOptions = {
 
 /** Opens jobs' places on a container engine: one fresh container each, or the one that an earlier process made for the job. */
 export function containerPlaces(options: ContainerPlacesOptions): ExecuteJobDeps["openPlace"] {
-  const knownUsers = new Map<string, UserIds>();
+  const { knownUsers = new Map<string, UserIds>() } = options;
   const knownActions: KnownActions = new Map();
   const { engine, hostName, labels, onLeak } = options;
   const { docker, dockerConfigDir } = engine;

@@ -4,6 +4,7 @@ import { containerPlaces } from "./container-places.ts";
 import { blockMetadata, METADATA_ADDRESSES } from "./containers/block-metadata.ts";
 import type { ConnectEngineOptions, Engine } from "./containers/connect-engine.ts";
 import type { ContainerLease } from "./containers/container-lease.ts";
+import type { UserIds } from "./containers/container-user.ts";
 import { describeEngine } from "./containers/describe-engine.ts";
 import { jobsOfService, removeJob } from "./containers/gc.ts";
 import { SERVED_LABEL } from "./containers/labels.ts";
@@ -47,6 +48,7 @@ export async function openEngineHost(options: EngineHostOptions): Promise<HostPl
   const { name, slots, endpoint, serviceId, log } = options;
   const connect = { ...options.connect, ...(endpoint !== undefined && { endpoint }) };
   const prepare = readier({ ...options, connect });
+  const knownUsers = new Map<string, UserIds>();
   const onLeak = ({ kind, id, cause }: Leak) =>
     log.warn({ host: name, kind, id, cause: textOf(cause) }, "could not be removed yet");
 
@@ -67,7 +69,8 @@ export async function openEngineHost(options: EngineHostOptions): Promise<HostPl
     },
     openPlace: (terms) => async (request, opening) => {
       const ready = await prepare.once(opening.signal);
-      const open = containerPlaces({ ...placeOptions(ready, options, terms), onLeak });
+      const place = placeOptions(ready, options, terms);
+      const open = containerPlaces({ ...place, knownUsers, onLeak });
       const isComingBack = (opening.journal?.checkpoints.length ?? 0) > 0;
       return await inTurn(ready.opening, () => open(request, opening), {
         priority: isComingBack ? COMING_BACK : 0,
