@@ -18,7 +18,7 @@ import type { LegDeps } from "./run-leg.ts";
 import { runLeg } from "./run-leg.ts";
 import { type Adopted, type Adoption, liveRun, type UnstartedJob } from "./run-life.ts";
 
-/** What the fleet needs from outside; `src/fleet/wire-fleet.ts` has the real ones. */
+/** What the fleet needs from outside; `src/fleet/open-fleet.ts` has the real ones. */
 export type FleetDeps = {
   readonly store: Store;
   readonly log: Log;
@@ -162,6 +162,12 @@ export class Fleet {
         explainLeft: async (run, reason) => {
           const jobs = await store.githubJobs.ofRun(run.githubRunId, run.attempt);
           for (const job of jobs) await this.#explain(run, job, reason);
+        },
+        async begun(run) {
+          const known = await store.jobs.ofRun(run.id);
+          // What never was ready to run has no file of its workflow.
+          const begun = known.filter(({ workflowFile }) => workflowFile !== undefined);
+          return new Set(begun.map((job) => job.id));
         },
         runLeg: (adopted, description, signal) => this.#runLeg(adopted, description, signal),
         unstarted: (adopted, job) => this.#noteUnstarted(adopted, job),

@@ -1,3 +1,4 @@
+import { textOf } from "../../runner/errors.ts";
 import type { JobEvent } from "../../runner/job/job-event.ts";
 import type { Installation } from "../github/installation.ts";
 import type { Log } from "../log.ts";
@@ -33,7 +34,11 @@ export function startJobReport(keeper: JobKeeper, options: JobReportOptions): Jo
       reporter = startTry(keeper, options);
     },
     finished() {
-      void tellEnd(keeper, reporter);
+      void tellEnd(keeper, reporter).catch((error: unknown) => {
+        // The next life tells it again.
+        const facts = { job: keeper.record.id, error: textOf(error) };
+        options.log.warn(facts, "not kept that GitHub knows of a job's end");
+      });
     },
   };
 }

@@ -28,6 +28,7 @@ export async function persist<T>(
   },
 ): Promise<T | undefined> {
   for (let waitMs = FIRST_WAIT_MS; ; waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS)) {
+    if (signal.aborted) return undefined;
     try {
       return await work();
     } catch (error) {

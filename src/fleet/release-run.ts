@@ -11,7 +11,7 @@ export type ReleaseDeps = {
   readonly installation: Pick<Installation, "runJobs" | "cancelRun">;
   /** Resolves when GitHub tells something new of the run, and after a while. */
   nextChange(signal: AbortSignal): Promise<void>;
-  /** Tries again while GitHub does not answer. */
+  /** Tries again while GitHub does not answer; `undefined` when the service stops. */
   persist<T>(what: string, work: () => Promise<T>): Promise<T | undefined>;
   readonly log: Log;
 };
@@ -19,6 +19,9 @@ export type ReleaseDeps = {
 /**
  * What becomes of GitHub's own jobs, which stay queued there when ours have ended: the run is cancelled once nothing of it is left that
  * somebody else runs; else it is left, and GitHub drops it after a day.
+ *
+ * @throws The signal's reason when the service stops before that is done.
+ * @throws {BerthError} `GITHUB_REFUSED`
  */
 export async function releaseRun(
   run: RunKeeper,
@@ -35,7 +38,9 @@ export async function releaseRun(
     const jobs = await deps.persist("list the jobs of a run", () =>
       deps.installation.runJobs(repository, githubRunId, attempt),
     );
-    const open = (jobs ?? []).filter(({ status }) => status !== "completed");
+    // The service stops; the next one asks again.
+    if (jobs === undefined) throw signal.reason;
+    const open = jobs.filter(({ status }) => status !== "completed");
     if (open.length === 0) return;
     if (open.every(({ labels, runnerName }) => deps.isOurs(labels) && !runnerName)) break;
     await deps.nextChange(signal);
@@ -46,6 +51,7 @@ export async function releaseRun(
   await deps.persist("cancel GitHub's side of a run", () =>
     deps.installation.cancelRun(repository, githubRunId),
   );
+  signal.throwIfAborted();
 }
 
 /** Waits for the first of both; the wait is no longer than this many milliseconds. */

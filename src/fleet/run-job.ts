@@ -79,7 +79,12 @@ export async function runJob(
 
     const why = result.reason ?? "Its host failed it.";
     const changes = { state: "queued", retries: retries + 1, reason: why } as const;
-    await keeper.change(changes, `Is run again (${retries + 1} of ${job.retries}): ${why}`);
+    // Its next try has a check of its own, and may get another host.
+    const forgotten = { checkRunId: undefined, host: undefined, startedAtMs: undefined };
+    await keeper.change(
+      { ...changes, ...forgotten },
+      `Is run again (${retries + 1} of ${job.retries}): ${why}`,
+    );
     deps.log.warn({ job: keeper.record.id, death: result.death }, "job is run again");
     deps.report.restart();
   }

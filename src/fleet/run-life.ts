@@ -29,6 +29,8 @@ export type RunLifeDeps = {
   adopt(run: RunRecord): Promise<Adoption>;
   /** Says of each job of ours that GitHub has queued why it is not run. */
   explainLeft(run: RunRecord, reason: string): Promise<void>;
+  /** Ids of the jobs that an earlier life of the service has begun. */
+  begun(run: RunRecord): Promise<ReadonlySet<string>>;
   runLeg(adopted: Adopted, description: JobDescription, signal: AbortSignal): Promise<JobResult>;
   /** Hears of jobs that ended before they were ready to run: skipped, cancelled, or impossible. */
   unstarted(adopted: Adopted, job: UnstartedJob): Promise<void>;
@@ -70,6 +72,7 @@ export async function liveRun(
   const { facts, workflow } = adoption;
   if (run.record.state !== "adopted") await run.change({ state: "adopted", facts });
   const adopted: Adopted = { ...adoption, run };
+  const begun = await deps.begun(run.record);
   const started = new Set<string>();
   const noted: Promise<void>[] = [];
 
@@ -83,6 +86,7 @@ export async function liveRun(
       secrets: {},
       // A called workflow's jobs are GitHub's; what needs them was refused before.
       onlyJobs: workflow.jobs.filter(({ call }) => call === undefined).map(({ id }) => id),
+      begun,
       slots: { queue: deps.queue, groups: deps.groupsOf(run.record.repository) },
       runLeg(description, signal) {
         started.add(description.name);
@@ -92,7 +96,9 @@ export async function liveRun(
         if (event.type !== "job_finished" || started.has(event.name)) return;
         const { job, name, conclusion, reason } = event;
         const unstarted = { job, name, conclusion, ...(reason && { reason }) };
-        noted.push(deps.unstarted(adopted, unstarted));
+        const noting = deps.unstarted(adopted, unstarted);
+        noting.catch(() => {}); // heard below, when the plan is done
+        noted.push(noting);
       },
     },
     cancelled,

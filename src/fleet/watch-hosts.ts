@@ -57,8 +57,8 @@ export function watchHosts(
       void tell();
     },
     async probe(signal) {
-      await Promise.all(hosts.map((host) => look(host, signal)));
-      await tell();
+      // Each by itself: one that takes its time, or prepares its image, keeps no other closed.
+      await Promise.all(hosts.map((host) => look(host, signal).then(tell)));
     },
     async setDrained(name, isDrained) {
       if (!hosts.some((host) => host.name === name)) return false;
