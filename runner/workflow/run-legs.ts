@@ -10,6 +10,8 @@ type RunLegsDeps = {
   readonly slots: RunSlots;
   /** The workflow's own concurrency group: a job that asks for it too would wait for itself. */
   readonly ownGroup?: string;
+  /** Ids of legs that are given to `runLeg` in any case. */
+  readonly begun: ReadonlySet<string>;
   runLeg(job: JobDescription, signal: AbortSignal): Promise<JobResult>;
   report(event: JobEvent): void;
   /** The job's `if` again, after a cancellation: true lets its legs go on. */
@@ -27,14 +29,16 @@ export async function runLegs(
   const gate = new PQueue({ concurrency: strategy.maxParallel });
   const stop = new AbortController();
   const outputs: { [name: string]: string } = {};
-  using _listening = onAbort(deps.signals.cancelled, async () => {
+  const { cancelled } = deps.signals;
+  const dropUnwanted = async () => {
     const isWanted = await deps.isStillWanted().catch(() => false);
     if (!isWanted) stop.abort("The run was cancelled.");
-  });
+  };
+  if (cancelled.aborted) await dropUnwanted();
+  using _listening = onAbort(cancelled, dropUnwanted);
   const signal = AbortSignal.any([stop.signal, deps.signals.broken]);
 
-  const runLeg = async (leg: PlannedLeg): Promise<Conclusion> => {
-    const result = await runInGroup(leg, deps, signal);
+  const takeResult = (leg: PlannedLeg, result: JobResult): Conclusion => {
     for (const [name, value] of Object.entries(result.outputs)) {
       if (value !== "") outputs[name] = value;
     }
@@ -44,11 +48,12 @@ export async function runLegs(
     }
     return result.conclusion;
   };
+  // All that follows from a leg's end happens before the gate lets the next one in.
+  const runLeg = async (leg: PlannedLeg) => takeResult(leg, await runInGroup(leg, deps, signal));
   const conclusions = await Promise.all(
     legs.map(async (leg) => {
-      // All that follows from a leg's end happens before the gate lets the next one in.
       const conclusion = await waitTurn(gate, () => runLeg(leg), signal);
-      return conclusion ?? reportCancelled(leg, deps, signal.reason);
+      return conclusion ?? takeResult(leg, await cancelLeg(leg, deps, signal.reason));
     }),
   );
   return { result: conclude(conclusions), outputs };
@@ -65,7 +70,7 @@ async function runInGroup(
   const { group } = concurrency;
   if (group.toLowerCase() === deps.ownGroup?.toLowerCase()) {
     const reason = `The workflow itself holds the concurrency group '${group}' that this job asks for.`;
-    return { conclusion: reportCancelled(leg, deps, reason), outputs: {} };
+    return await cancelLeg(leg, deps, reason);
   }
   using place = await deps.slots.groups.enter(concurrency, signal);
   if (place) {
@@ -74,26 +79,26 @@ async function runInGroup(
   const reason = signal.aborted
     ? signal.reason
     : `A newer job waits for the concurrency group '${group}'.`;
-  return { conclusion: reportCancelled(leg, deps, reason), outputs: {} };
+  return await cancelLeg(leg, deps, reason);
 }
 
 async function runInSlot(
-  { description, ...leg }: PlannedLeg,
+  leg: PlannedLeg,
   deps: RunLegsDeps,
   signal: AbortSignal,
 ): Promise<JobResult> {
-  const run = () => deps.runLeg(description, signal);
+  const run = () => deps.runLeg(leg.description, signal);
   const result = await waitTurn(deps.slots.queue, run, signal);
-  if (result) return result;
-  const conclusion = reportCancelled({ description, ...leg }, deps, signal.reason);
-  return { conclusion, outputs: {} };
+  return result ?? (await cancelLeg(leg, deps, signal.reason));
 }
 
-function reportCancelled(
+/** A leg whose turn does not come. One that an earlier life began may still hold something. */
+async function cancelLeg(
   { description }: PlannedLeg,
-  { report }: RunLegsDeps,
+  { begun, runLeg, report }: RunLegsDeps,
   reason: unknown,
-): "cancelled" {
+): Promise<JobResult> {
+  if (begun.has(description.id)) return await runLeg(description, AbortSignal.abort(reason));
   report({
     type: "job_finished",
     job: description.job,
@@ -103,7 +108,7 @@ function reportCancelled(
     ms: 0,
     ...(typeof reason === "string" && { reason }),
   });
-  return "cancelled";
+  return { conclusion: "cancelled", outputs: {} };
 }
 
 function conclude(conclusions: readonly Conclusion[]): Conclusion {
@@ -113,7 +118,6 @@ function conclude(conclusions: readonly Conclusion[]): Conclusion {
 
 function onAbort(signal: AbortSignal, react: () => Promise<void>): Disposable {
   const listener = (): void => void react();
-  if (signal.aborted) listener();
   signal.addEventListener("abort", listener, { once: true });
   return { [Symbol.dispose]: () => signal.removeEventListener("abort", listener) };
 }

@@ -34,6 +34,11 @@ export type RunPlanOptions = RunFacts & {
   readonly matrixFilter?: LegFilter;
   readonly slots: RunSlots;
   /**
+   * Ids of the jobs that an earlier life of this run gave to `runLeg`. They are given to it again, with a signal that is aborted where
+   * they were cancelled meanwhile: what they hold has to be ended, and how they ended counts.
+   */
+  readonly begun?: ReadonlySet<string>;
+  /**
    * Runs one job to its end and reports what happens in it. An error means that nothing can run any more: it cancels the rest
    * and comes out of `runPlan`.
    */
@@ -82,6 +87,9 @@ export async function runPlan(
   const reason = signal.aborted
     ? "The run was cancelled."
     : `A newer run waits for the concurrency group '${group.group}'.`;
+  if (options.begun?.size) {
+    return await runJobs(workflow, jobs, options, { signal: AbortSignal.abort(reason) });
+  }
   for (const job of jobs) reportUnstarted(options, job, "cancelled", reason);
   const outcome: JobOutcome = { result: "cancelled", outputs: {} };
   return {
@@ -129,7 +137,7 @@ async function runJobs(
 
     let planned: PlannedJob | undefined;
     try {
-      if (!broken.signal.aborted && (await isStillWanted())) {
+      if (!broken.signal.aborted && (hasBegun(job, options) || (await isStillWanted()))) {
         planned = await planJob(workflow, job, options, needs);
       }
     } catch (error) {
@@ -147,6 +155,7 @@ async function runJobs(
     }
     const outcome = await runLegs(planned, {
       slots: options.slots,
+      begun: options.begun ?? new Set(),
       ...(ownGroup !== undefined && { ownGroup }),
       runLeg: options.runLeg,
       report: options.report,
@@ -169,6 +178,11 @@ async function runJobs(
     conclusion: concludeRun([...outcomes.values()], signal.aborted),
     jobs: Object.fromEntries(outcomes),
   };
+}
+
+function hasBegun(job: WorkflowJob, { runId, begun = new Set() }: RunPlanOptions): boolean {
+  const id = `${runId}.${job.id}`;
+  return [...begun].some((leg) => leg === id || leg.startsWith(`${id}.`));
 }
 
 type PlannedJob = {

@@ -91,10 +91,9 @@ async function runOurs(
   }
 
   const either = AbortSignal.any([signal, control.signal]);
-  const mayGoOn = await waitForApproval(description, deps, either);
-  const result = mayGoOn
-    ? await deps.runJob(admitted, keeper, report, either)
-    : ({ conclusion: "cancelled", outputs: {} } as const);
+  await waitForApproval(description, deps, either);
+  // Also one that is cancelled: an earlier life may have begun it.
+  const result = await deps.runJob(admitted, keeper, report, either);
   const stopped = control.stopped;
   if (stopped?.kind === "taken" && result.conclusion === "cancelled") {
     const reason = `The runner ${stopped.runner} took this job; its result is with GitHub's own check.`;
@@ -107,25 +106,24 @@ async function runOurs(
   return result;
 }
 
-/**
- * A job with an environment starts when GitHub queues it, so that reviewers and wait timers hold. False when it was cancelled
- * before.
- */
+/** A job with an environment starts when GitHub queues it, so that reviewers and wait timers hold; or it was cancelled before. */
 async function waitForApproval(
   description: JobDescription,
   { keeper, report, githubJobs, run }: OursDeps,
   signal: AbortSignal,
-): Promise<boolean> {
-  if (description.environment === undefined) return true;
+): Promise<void> {
+  if (description.environment === undefined) return;
   const isQueued = (jobs: readonly GitHubJobRecord[]) =>
     jobs.some(({ name, status }) => name === description.name && status !== "waiting") || undefined;
-  const waiting = githubJobs.waitFor(run, isQueued, signal);
-  const atOnce = await Promise.race([waiting.catch(() => false), nextTurn()]);
-  if (atOnce === true) return true;
+  const waiting = githubJobs.waitFor(run, isQueued, signal).catch((error: unknown) => {
+    if (!signal.aborted) throw error;
+    return true;
+  });
+  if (await Promise.race([waiting, nextTurn()])) return;
   const reason = "Waits for GitHub to queue it: its environment may need an approval.";
   report.waiting(reason);
   await keeper.change({ reason }, `Waits: ${reason}`);
-  return await waiting.catch(() => false);
+  await waiting;
 }
 
 async function nextTurn(): Promise<undefined> {

@@ -650,6 +650,37 @@ describe("a cancelled run", () => {
   });
 });
 
+describe("a run that an earlier life began", () => {
+  const text = jobs(
+    `build: { outputs: { o: "x" }, ${RUN} }\nleg: { needs: build, strategy: { max-parallel: 1, matrix: { n: [1, 2, 3] } }, ${RUN} }\nafter: { needs: leg, ${RUN} }`,
+  );
+  const begun = new Set(["r1.build", "r1.leg.1", "r1.leg.2"]);
+
+  it("and that was cancelled since gives back to runLeg what had begun, and starts nothing more", async () => {
+    const target = machine({ build: { conclusion: "success", outputs: { o: "x" } } });
+    const cancelled = AbortSignal.abort();
+
+    const result = await run(text, target, { begun }, cancelled);
+
+    expect(target.ran.toSorted()).toEqual(["build", "leg (1)", "leg (2)"]);
+    expect(target.started.get("leg (1)")?.signal.aborted).toBe(true);
+    expect(target.descriptions.get("leg (1)")?.contexts.needs).toEqual({
+      build: { result: "cancelled", outputs: { o: "x" } },
+    });
+    expect(target.ended).toMatchObject({ "leg (3)": "cancelled", after: "skipped" });
+    expect(result.conclusion).toBe("cancelled");
+  });
+
+  it("gives back a leg that fail-fast cancels before its turn comes", async () => {
+    const target = machine({ "leg (1)": "failure" });
+
+    await run(text, target, { begun });
+
+    expect(target.ran).toEqual(["build", "leg (1)", "leg (2)"]);
+    expect(target.ended).toMatchObject({ "leg (2)": "cancelled", "leg (3)": "cancelled" });
+  });
+});
+
 describe("a concurrency group", () => {
   const member = (id: string, more = "") => `${id}: { concurrency: { group: G${more} }, ${RUN} }`;
 
