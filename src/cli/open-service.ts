@@ -99,6 +99,8 @@ export async function openService(options: ServiceOptions): Promise<Service> {
       heartbeat: heartbeats.add,
     }),
   );
+  // What is in its hands waits for the fleet, which may never begin.
+  opened.defer(() => stopping.abort());
   const server = opened.use(
     await startServer({
       listen: config.listen,

@@ -10,9 +10,10 @@ import type { Claim } from "./claim.ts";
 import { GitHubJobs } from "./github-jobs.ts";
 import { githubVerdict, isDropped } from "./github-verdict.ts";
 import { JobControls } from "./job-controls.ts";
+import { JobKeeper } from "./job-keeper.ts";
 import { persist } from "./persist.ts";
 import { CANCEL_ACTION } from "./report/render-check.ts";
-import { latestRuns, rerunRecord } from "./rerun.ts";
+import { isRepeated, latestRuns, rerunRecord } from "./rerun.ts";
 import { RunKeeper } from "./run-keeper.ts";
 import type { LegDeps } from "./run-leg.ts";
 import { runLeg } from "./run-leg.ts";
@@ -46,6 +47,7 @@ export class Fleet {
   readonly #controls = new JobControls();
   readonly #active = new Map<string, ActiveRun>();
   readonly #groups = new Map<string, ConcurrencyGroups>();
+  readonly #resumed = Promise.withResolvers<void>();
   /** Room is the scheduler's business. */
   readonly #queue = new PQueue({ concurrency: Number.POSITIVE_INFINITY });
 
@@ -54,6 +56,8 @@ export class Fleet {
     this.#deps = deps;
     this.#stopped = stopped;
     this.#githubJobs = new GitHubJobs(deps.store.githubJobs);
+    this.#resumed.promise.catch(() => {}); // heard by whoever waits for it
+    stopped.addEventListener("abort", () => this.#resumed.reject(stopped.reason), { once: true });
   }
 
   get controls(): JobControls {
@@ -63,21 +67,27 @@ export class Fleet {
   /** Takes up what an earlier life left. Jobs that still run come first, so that they get their concurrency groups back. */
   async resume(): Promise<void> {
     const { store, log } = this.#deps;
+    // Read before anything goes on: what ends in this life tells of itself.
+    const unreported = await store.jobs.unreported();
     const open = await store.runs.open();
     const held = new Set((await store.leases.all()).map(({ jobId }) => jobId));
     const holds = await Promise.all(
       open.map(async ({ id }) => (await store.jobs.ofRun(id)).some((job) => held.has(job.id))),
     );
     for (const run of [...open.filter((_, i) => holds[i]), ...open.filter((_, i) => !holds[i])]) {
-      this.#start(new RunKeeper(run, store.runs));
+      // A re-run is newer than what it repeats, and holds nothing before that has ended.
+      const repeated = run.rerunOf && this.#active.get(run.rerunOf.runId);
+      this.#start(new RunKeeper(run, store.runs), repeated?.done);
     }
-    for (const record of await store.jobs.unreported()) this.#deps.reportEnded(record);
+    for (const record of unreported) this.#deps.reportEnded(record);
+    this.#resumed.resolve();
     if (open.length > 0)
       log.info({ runs: open.length, jobs: held.size }, "runs are taken up again");
   }
 
-  /** Hears what GitHub tells. What must be remembered is durable when this resolves. */
+  /** Hears what GitHub tells, once `resume` is done. What must be remembered is durable when this resolves. */
   async hear(event: IntakeEvent): Promise<void> {
+    await this.#resumed.promise;
     switch (event.type) {
       case "job":
         return await this.#hearJob(event.job);
@@ -97,14 +107,18 @@ export class Fleet {
 
   /** False when the job has ended already, `undefined` when there is none. */
   async cancel(jobId: string, by: string): Promise<boolean | undefined> {
+    await this.#resumed.promise;
+    const { store } = this.#deps;
+    const job = this.#controls.get(jobId)?.keeper.record ?? (await store.jobs.get(jobId));
+    if (job === undefined || job.state === "completed") return job && false;
+    const cancelRequest = { by, atMs: Date.now() };
+    // Without a control it waits to be tried again after a failure of the service's, and reads this then.
+    const keeper = this.#controls.get(jobId)?.keeper ?? new JobKeeper(job, store);
+    await keeper.change({ cancelRequest }, `${by} asked for its cancellation.`);
     const control = this.#controls.get(jobId);
-    if (control === undefined) {
-      return (await this.#deps.store.jobs.get(jobId)) === undefined ? undefined : false;
-    }
-    await control.keeper.change(
-      { cancelRequest: { by, atMs: Date.now() } },
-      `${by} asked for its cancellation.`,
-    );
+    if (control === undefined) return true;
+    // One that was opened meanwhile may have read the record as it was before.
+    if (control.keeper !== keeper) await control.keeper.change({ cancelRequest });
     control.stop({ kind: "cancelled", by });
     return true;
   }
@@ -144,6 +158,7 @@ export class Fleet {
 
   #start(keeper: RunKeeper, after: Promise<void> = Promise.resolve()): void {
     const { id } = keeper.record;
+    if (this.#active.has(id)) return;
     const cancel = new AbortController();
     if (keeper.record.cancelled) cancel.abort(`Cancelled by ${keeper.record.cancelled.by}.`);
     const done = after
@@ -186,17 +201,19 @@ export class Fleet {
     signal: AbortSignal,
   ): Promise<JobResult> {
     const { claim, legDeps, store } = this.#deps;
-    const deps: LegDeps = {
-      ...legDeps(adopted),
-      run: adopted.run.record,
-      blocked: adopted.blocked,
-      isOurs: (labels) => claim().isOurs(labels),
-      githubJobs: this.#githubJobs,
-      controls: this.#controls,
-      store,
+    const work = async () => {
+      const deps: LegDeps = {
+        ...legDeps(adopted),
+        run: adopted.run.record,
+        blocked: adopted.blocked,
+        isOurs: (labels) => claim().isOurs(labels),
+        githubJobs: this.#githubJobs,
+        controls: this.#controls,
+        store,
+      };
+      return await runLeg(description, deps, signal);
     };
-    const what = `job ${description.id}`;
-    const result = await this.#persist(what, () => runLeg(description, deps, signal));
+    const result = await this.#persist(`job ${description.id}`, work);
     return result ?? (await new Promise<never>(() => {})); // the service stops; the next one goes on
   }
 
@@ -206,8 +223,10 @@ export class Fleet {
     const known = await store.jobs.ofRun(run.id);
     if (known.some(({ name }) => name === job.name)) return;
     if (adopted.jobs.get(job.job)?.owner !== "ours") return;
+    if (run.rerunOf && !isRepeated(job, run.rerunOf, adopted.workflow)) return;
     const record: JobRecord = {
-      ...endedRecord(run, `${run.id}.${job.name}`),
+      // Never the id of a leg: another job's key may be this one's name.
+      ...endedRecord(run, `${run.id}.${job.job}.not-started.${job.name}`),
       jobKey: job.job,
       name: job.name,
       labels: [],
@@ -221,7 +240,10 @@ export class Fleet {
   /** Says of a queued job of ours why it is not run. */
   async #explain(run: RunRecord, job: GitHubJobRecord, reason: string): Promise<void> {
     const { store, claim, reportEnded } = this.#deps;
-    if (job.status === "completed" || !claim().isOurs(job.labels)) return;
+    // Who has a job run again wants an answer even though GitHub has dropped its own.
+    const isOver = job.status === "completed";
+    if (isOver && (run.rerunOf === undefined || job.runnerName)) return;
+    if (!claim().isOurs(job.labels)) return;
     const record: JobRecord = {
       ...endedRecord(run, `${run.id}.github-${job.id}`),
       name: job.name,
