@@ -4,6 +4,7 @@ import type { Installation } from "../github/installation.ts";
 import type { Log } from "../log.ts";
 import type { JobKeeper } from "./job-keeper.ts";
 import { type CheckReporter, startCheckReporter } from "./report/check-reporter.ts";
+import type { SendOutcome } from "./report/update-loop.ts";
 import { executionId } from "./run-job.ts";
 import type { JobReport } from "./run-leg.ts";
 
@@ -11,30 +12,30 @@ export type JobReportOptions = {
   readonly installation: Installation;
   readonly workflowFile: string;
   readonly stepCount?: number;
+  /** What was told of an execution in earlier lives. */
+  toldOf(execution: string): AsyncIterable<JobEvent>;
   runningJobs(): number;
   readonly log: Log;
   readonly signal: AbortSignal;
 };
 
-/** Keeps the check of one job in step with its record and its events, through all its tries. */
+/** Keeps the checks of one job in step with its record and its events: each of its tries has one, of which GitHub shows the newest. */
 export function startJobReport(keeper: JobKeeper, options: JobReportOptions): JobReport {
-  let reporter = startTry(keeper, options);
+  const { retries } = keeper.record;
+  // The life that began a new try may have died before it had ended the check of the one before.
+  const closings = Array.from({ length: retries }, (_, retry) => closeTry(keeper, retry, options));
+  let reporter = startTry(keeper, closings, options);
 
   return {
     waiting: (reason) => reporter.waiting(reason),
     hear: (event) => reporter.hear(event),
     recall: (told: AsyncIterable<JobEvent>) => reporter.recall(told),
     restart() {
-      const { reason = "Its host failed it." } = keeper.record;
-      const before = reporter;
-      // A try that failed keeps its own check; GitHub shows the newest of a name.
-      void before
-        .finished({ conclusion: "neutral", reason: `${reason} The job is run again.` })
-        .then(() => before[Symbol.asyncDispose]());
-      reporter = startTry(keeper, options);
+      closings.push(endTry(reporter, keeper.record.reason));
+      reporter = startTry(keeper, closings, options);
     },
     finished() {
-      void tellEnd(keeper, reporter).catch((error: unknown) => {
+      void tellEnd(keeper, reporter, closings).catch((error: unknown) => {
         // The next life tells it again.
         const facts = { job: keeper.record.id, error: textOf(error) };
         options.log.warn(facts, "not kept that GitHub knows of a job's end");
@@ -43,10 +44,24 @@ export function startJobReport(keeper: JobKeeper, options: JobReportOptions): Jo
   };
 }
 
-function startTry(keeper: JobKeeper, options: JobReportOptions): CheckReporter {
+function startTry(
+  keeper: JobKeeper,
+  closings: readonly Promise<SendOutcome>[],
+  options: JobReportOptions,
+): CheckReporter {
+  const { installation } = options;
   const job = { ...keeper.record, id: executionId(keeper.record) };
+  const closed = Promise.all(closings);
   return startCheckReporter({
     ...options,
+    installation: {
+      ...installation,
+      // Or else the check of an earlier try would be the newest.
+      createCheckRun: async (...check) => {
+        await closed;
+        return await installation.createCheckRun(...check);
+      },
+    },
     job,
     // The id of an earlier try's check must not come over that of the present one.
     onCreated: async (checkRunId) => {
@@ -55,7 +70,41 @@ function startTry(keeper: JobKeeper, options: JobReportOptions): CheckReporter {
   });
 }
 
-async function tellEnd(keeper: JobKeeper, reporter: CheckReporter): Promise<void> {
+/** Ends the check of a try before the present one: found by its name and id, or made. */
+async function closeTry(
+  keeper: JobKeeper,
+  retries: number,
+  options: JobReportOptions,
+): Promise<SendOutcome> {
+  const { checkRunId: _, ...record } = keeper.record;
+  const id = executionId({ ...record, retries });
+  const reporter = startCheckReporter({
+    ...options,
+    job: { ...record, id, state: "running" },
+    onCreated: async () => {},
+  });
+  await reporter.recall(options.toldOf(id)).catch((error: unknown) => {
+    options.log.warn({ job: id, error: textOf(error) }, "log not read");
+  });
+  return await endTry(reporter);
+}
+
+async function endTry(
+  reporter: CheckReporter,
+  reason = "Its host failed it.",
+): Promise<SendOutcome> {
+  await using ending = reporter;
+  return await ending.finished({
+    conclusion: "neutral",
+    reason: `${reason} The job is run again.`,
+  });
+}
+
+async function tellEnd(
+  keeper: JobKeeper,
+  reporter: CheckReporter,
+  closings: readonly Promise<SendOutcome>[],
+): Promise<void> {
   const { conclusion = "failure", reason, outputs, usage, death, completedAtMs } = keeper.record;
   await using _reporter = reporter;
   const outcome = await reporter.finished({
@@ -66,5 +115,6 @@ async function tellEnd(keeper: JobKeeper, reporter: CheckReporter): Promise<void
     death,
     ...(completedAtMs !== undefined && { atMs: completedAtMs }),
   });
-  if (outcome !== "stopped") await keeper.change({ isReported: true });
+  const outcomes = [outcome, ...(await Promise.all(closings))];
+  if (!outcomes.includes("stopped")) await keeper.change({ isReported: true });
 }

@@ -9,6 +9,7 @@ import type { Scheduler } from "../scheduler/scheduler.ts";
 import { jobFolder } from "../store/job-folder.ts";
 import { openJobJournal } from "../store/job-journal.ts";
 import { keptTokens } from "../store/kept-tokens.ts";
+import { readJobLog } from "../store/read-job-log.ts";
 import type { Store } from "../store/store.ts";
 import { admitJob } from "./admit-job.ts";
 import type { Claim } from "./claim.ts";
@@ -74,6 +75,8 @@ export function legParts(
         ...{ installation, workflowFile: workflow.file, log, signal },
         ...(stepCount !== undefined && { stepCount }),
         runningJobs: options.runningJobs,
+        toldOf: (execution) =>
+          readJobLog(jobFolder(options.storeFolder, execution), { follow: false, signal }),
       });
     },
     runJob: (job, keeper, report, stop) =>

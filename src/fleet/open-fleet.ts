@@ -61,13 +61,14 @@ export function openFleet(
       legDeps: (adopted) => legParts(adopted, { ...options, runningJobs }),
       reportEnded(record) {
         const keeper = new JobKeeper(record, store);
+        const toldOf = (execution: string) =>
+          readJobLog(jobFolder(options.storeFolder, execution), { follow: false, signal });
         const report = startJobReport(keeper, {
           ...{ installation: options.installation(record.installationId), log, signal },
-          ...{ workflowFile: record.workflowFile ?? ".github", runningJobs },
+          ...{ workflowFile: record.workflowFile ?? ".github", runningJobs, toldOf },
         });
-        const folder = jobFolder(options.storeFolder, executionId(record));
         void report
-          .recall(readJobLog(folder, { follow: false, signal }))
+          .recall(toldOf(executionId(record)))
           .catch((error: unknown) =>
             log.warn({ job: record.id, error: textOf(error) }, "log not read"),
           )
