@@ -4,6 +4,7 @@ import Docker from "dockerode";
 import { BerthError } from "../../runner/errors.ts";
 import { type ContextEndpoint, currentContext } from "./docker-context.ts";
 import { reasonOf, systemCodeOf } from "./engine-error.ts";
+import { type EngineCommand, tellCommands } from "./tell-commands.ts";
 
 /** A container engine that answered. */
 export type Engine = {
@@ -37,6 +38,8 @@ export type ConnectEngineOptions = {
   readonly defaultSocket?: string;
   /** The longest wait for one engine's answer, in milliseconds. */
   readonly timeoutMs?: number;
+  /** Hears of each request to the engine. */
+  onCommand?(command: EngineCommand): void;
 };
 
 type Candidate = {
@@ -63,6 +66,7 @@ export async function connectEngine(options: ConnectEngineOptions): Promise<Engi
     const { source, endpoint } = candidate;
     try {
       const docker = await openEndpoint(candidate);
+      if (options.onCommand !== undefined) tellCommands(docker, options.onCommand);
       const { Version, ApiVersion } = await answerOf(docker, options.timeoutMs ?? 5000);
       return {
         docker,
