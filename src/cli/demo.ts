@@ -1,35 +1,36 @@
-import { cp, mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
-import { availableParallelism, tmpdir } from "node:os";
-import { join } from "node:path";
 import { Command, Option } from "commander";
-import { BerthError } from "../../runner/errors.ts";
-import { contentHash, type ImageContext } from "../../runner/image/job-image.ts";
-import { packageFolder } from "../../runner/image/package-folder.ts";
-import { type Machine, prepareEngine, prepareImages } from "../hosts/prepare-machine.ts";
+import type { LogLevel } from "../log.ts";
+import { demoReport, hasSucceeded } from "./demo/demo-report.ts";
+import { storyTeller } from "./demo/demo-story.ts";
+import { EXAMPLE, EXAMPLE_COMMIT, NEEDS_CONTAINERS } from "./demo/example-repository.ts";
+import { type Demo, openDemo } from "./demo/open-demo.ts";
 import {
-  containerExamples,
-  type DemoImages,
-  type Example,
-  type LeftOut,
-  localExamples,
-} from "./demo-examples.ts";
+  type DemoFlags,
+  type DemoIo,
+  type ReadyMachine,
+  readyMachine,
+} from "./demo/ready-machine.ts";
+import { stayText } from "./demo/stay-text.ts";
+import { type DemoWatch, watchDemo, watchWhile } from "./demo/watch-demo.ts";
 import { INTERRUPTED, type Interrupts } from "./interrupts.ts";
-import { type RunIo, run } from "./run.ts";
-import type { RunFlags } from "./run-options.ts";
-import { showSetup } from "./setup-progress.ts";
-import { thisMachine } from "./this-machine.ts";
+import { createStyle, wantsColour } from "./view/style.ts";
 
-const WORKFLOWS = ".github/workflows";
+type DemoOptions = {
+  readonly io: DemoIo;
+  readonly interrupts: Interrupts;
+  readonly logLevel: LogLevel;
+};
 
-type Backend = RunFlags["backend"];
-type DemoFlags = { readonly backend?: Backend; readonly docker?: string };
-type DemoOptions = { readonly io: RunIo; readonly interrupts: Interrupts };
-type Ready = Machine & { readonly images: DemoImages };
+/** Much longer than anything in the example takes: whoever waits in vain is told how far it came. */
+const PATIENCE_MS = 180_000;
+/** How long jobs may take to end once they are cancelled. */
+const CANCEL_MS = 15_000;
 
-/** `berth demo`: makes this machine ready and runs the example workflows; nothing to sign up for. */
+/** `berth demo`: the whole way of a job, from a push to its check, on this machine alone; nothing to sign up for. */
 export function demoCommand(interrupts: Interrupts): Command {
   return new Command("demo")
-    .description("Make this machine ready and run the example workflows on it.")
+    .description("Make this machine ready, push to a small GitHub on it, and show what follows.")
+    .option("--stay", "stay when all is shown, for pushes of yours, until Ctrl-C")
     .addOption(
       new Option("--backend <backend>", "where jobs run (default: docker, else local)").choices([
         "docker",
@@ -38,123 +39,79 @@ export function demoCommand(interrupts: Interrupts): Command {
     )
     .option("--docker <endpoint>", "the engine to use, as in DOCKER_HOST")
     .addHelpText("after", "\nExample:\n  berth demo")
-    .action(async (flags: DemoFlags) => {
+    .action(async (flags: DemoFlags, command: Command) => {
+      const { logLevel = "warn" } = command.optsWithGlobals<{ logLevel?: LogLevel }>();
       const { stdout, stderr, env } = process;
-      const warn = (line: string) => void stderr.write(`${line}\n`);
-      const io = { stdout, stderr, env, cwd: process.cwd(), warn };
-      process.exitCode = await demo(flags, { io, interrupts });
+      const code = await demo(flags, { io: { stdout, stderr, env }, interrupts, logLevel });
+      // Jobs that a second Ctrl-C did not wait for have lost their containers by now; nothing of them may go on.
+      process.exit(code);
     });
 }
 
 /** Returns the exit code. */
-export async function demo(flags: DemoFlags, options: DemoOptions): Promise<number> {
+async function demo(flags: DemoFlags, options: DemoOptions): Promise<number> {
   const begin = performance.now();
-  const ready = await getReady(flags, options);
-  const folder = await mkdtemp(join(tmpdir(), "berth-demo-"));
-  try {
-    const output = join(folder, "output");
-    await mkdir(output);
-    const { examples, leftOut } = ready
-      ? containerExamples(ready.images, { output, isEngineHere: isEngineHere(ready) })
-      : localExamples();
-    const codes = await runExamples(examples, {
-      ...options,
-      io: { ...options.io, cwd: await makeRepository(folder) },
-      flags: { ...flags, backend: ready ? "docker" : "local" },
-    });
-    if (options.interrupts.first.aborted) return INTERRUPTED;
-    const seconds = ((performance.now() - begin) / 1000).toFixed(1);
-    options.io.stdout.write(summary({ examples, codes, leftOut, seconds }));
-    return codes.find((code) => code !== 0) ?? 0;
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  const { io, interrupts } = options;
+  const machine = await readyMachine(flags, { io, signal: interrupts.first });
+  const hasSucceeded = await play(machine, flags, options);
+  if (interrupts.first.aborted) return INTERRUPTED;
+
+  const seconds = ((performance.now() - begin) / 1000).toFixed(1);
+  const verdict = hasSucceeded ? "success" : "failure";
+  const left = machine ? "" : `Left out, for want of an engine: ${NEEDS_CONTAINERS}\n`;
+  io.stdout.write(`\n${left}── Demo: ${verdict} after ${seconds} s; all that it made is gone.\n`);
+  return hasSucceeded ? 0 : 1;
 }
 
-/** The examples as a repository of their own, whatever folder the demo was started in. */
-async function makeRepository(parent: string): Promise<string> {
-  const repository = join(parent, "harbour");
-  const examples = join(packageFolder(), "examples");
-  await cp(join(examples, "workflows"), join(repository, WORKFLOWS), { recursive: true });
-  // What the workflows name by its path is where it is in this package.
-  for (const name of ["actions", "data"]) {
-    await cp(join(examples, name), join(repository, "examples", name), { recursive: true });
-  }
-  return repository;
-}
-
-/** An engine elsewhere does not have this machine's folders. */
-function isEngineHere({ engine }: Ready): boolean {
-  return engine.endpoint.startsWith("unix://");
-}
-
-/** `undefined`: no engine can be had, and nobody insisted on one. */
-async function getReady(
+/** Everything between the first thing that is started and the last that is removed; hands back whether all checks are green. */
+async function play(
+  machine: ReadyMachine | undefined,
   flags: DemoFlags,
-  { io, interrupts }: DemoOptions,
-): Promise<Ready | undefined> {
-  if (flags.backend === "local") return undefined;
-  const [busybox, python] = [await demoImage("busybox"), await demoImage("python")];
-  using progress = showSetup(io.stderr);
-  const prepare = {
-    connect: thisMachine(flags),
-    report: progress.report,
-    signal: interrupts.first,
-  };
-  try {
-    const engine = await prepareEngine(prepare);
-    io.stdout.write(`Engine: Docker ${engine.version} at ${engine.endpoint}\n`);
-    const machine = await prepareImages(engine, [busybox, python], prepare);
-    const images = { debian: machine.base, busybox: busybox.tag, python: python.tag };
-    return { ...machine, images };
-  } catch (error) {
-    const isSetup =
-      error instanceof BerthError && ["ENGINE_NOT_FOUND", "SETUP_FAILED"].includes(error.code);
-    if (!isSetup || flags.backend === "docker") throw error;
-    io.warn(`No containers here: ${error.message}\n${error.remedy ?? ""}`);
-    io.warn("Showing what runs without them: --backend local, which isolates nothing.");
-    return undefined;
+  { io, interrupts, logLevel }: DemoOptions,
+): Promise<boolean> {
+  const { first, second } = interrupts;
+  const style = createStyle(wantsColour(io.env, io.stdout));
+  const print = (text: string) => void io.stdout.write(text);
+
+  await using demo = await openDemo(machine, { io, logLevel });
+  print(opening(demo));
+  const sha = await demo.hub.commit(EXAMPLE, EXAMPLE_COMMIT);
+  print(`octocat pushes ${sha.slice(0, 7)} to main: ${EXAMPLE_COMMIT.message}\n\n`);
+  const watch = watchDemo(demo, storyTeller(print, style), second);
+  await watchWhile(watch, () => !watch.isOver() && watch.quietForMs() < PATIENCE_MS, first);
+  if (!first.aborted) {
+    await demo.hub.settled();
+    await watch.look();
+    print(demoReport(demo.hub, watch.jobs(), style));
   }
-}
-
-async function demoImage(name: string): Promise<ImageContext> {
-  const file = join(packageFolder(), "examples/images", name, "Dockerfile");
-  const files = new Map([["Dockerfile", await readFile(file, "utf8")]]);
-  return { tag: `berth-demo-${name}:${contentHash(files)}`, files };
-}
-
-async function runExamples(
-  examples: readonly Example[],
-  { io, interrupts, flags }: DemoOptions & { flags: DemoFlags & { backend: Backend } },
-): Promise<number[]> {
-  const codes: number[] = [];
-  for (const { file, title, flags: own } of examples) {
-    if (interrupts.first.aborted) break;
-    io.stdout.write(`\n── ${title} (examples/workflows/${file})\n`);
-    const all = { ...flags, event: "push", maxParallel: availableParallelism(), ...own };
-    codes.push(await run([join(WORKFLOWS, file)], all, { io, interrupts }));
+  if (!first.aborted && flags.stay) {
+    print(stayText(demo));
+    await watchWhile(watch, () => true, first);
   }
-  return codes;
+  if (first.aborted) {
+    print("\nStops: cancels what runs, and removes everything.\n");
+    await cancelJobs(demo, watch, second);
+  }
+  return hasSucceeded(demo.hub);
 }
 
-type Told = {
-  readonly examples: readonly Example[];
-  readonly codes: readonly number[];
-  readonly leftOut: readonly LeftOut[];
-  readonly seconds: string;
-};
+function opening({ hub, service, host }: Demo): string {
+  return `GitHub: a small one at ${hub.url} with the repository ${EXAMPLE}, where Berth is installed as an App
+Berth:  hears of events at ${service.url}/webhooks/github; its host "${host.name}", this machine, takes ${host.slots} jobs at once
 
-function summary({ examples, codes, leftOut, seconds }: Told): string {
-  const ran = examples.map(({ file, title }, index) =>
-    summaryLine(codes[index] === 0 ? "✓" : "✗", file, title),
-  );
-  const left = leftOut.map(({ file, title, why }) =>
-    summaryLine("-", file, `${title} (left out: ${why})`),
-  );
-  const verdict = codes.every((code) => code === 0) ? "success" : "failure";
-  return `\n── Demo: ${verdict} after ${seconds} s\n${[...ran, ...left].join("\n")}\n`;
+`;
 }
 
-function summaryLine(mark: string, file: string, title: string): string {
-  return `${mark} ${file.padEnd(20)} ${title}`;
+/** As a person would, who cancels the runs on GitHub; then their jobs have a while to end. */
+async function cancelJobs(
+  { hub, service }: Demo,
+  watch: DemoWatch,
+  signal: AbortSignal,
+): Promise<void> {
+  service.drain();
+  for (const run of hub.runs()) {
+    if (run.status !== "completed") hub.cancelRun(run.id);
+  }
+  const until = performance.now() + CANCEL_MS;
+  await watchWhile(watch, () => !watch.isOver() && performance.now() < until, signal);
 }

@@ -77,7 +77,7 @@ it("has types that a strict program compiles against, without Berth's own depend
 it("runs the demo with npx", () => {
   const printed = run("npx", ["--offline", "berth-runner", "demo", "--backend", "local"]);
 
-  expect(printed).toContain("succeeded");
+  expect(printed).toContain("── Demo: success after ");
 });
 
 function run(program: string, args: readonly string[]): string {
