@@ -35,13 +35,19 @@ async function main(argv: readonly string[]): Promise<void> {
     process.exit(2);
   }
   const interrupts = listenForInterrupts();
-  const logLevel = logLevelOf(argv);
+  const asked = logLevelOf(argv);
+  const logLevel = asked ?? "warn";
   // What Node says of the code of dependencies is for those who work on Berth.
   if (logLevel !== "debug") process.noDeprecation = true;
   // `berth run --list | head`: a reader that has seen enough is no error.
   for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
   try {
-    await program(interrupts, logLevel).parseAsync(argv);
+    const berth = program(interrupts, logLevel);
+    // Wherever it stands: `berth --log-level debug run` as well.
+    berth.hook("preAction", (_, command) => {
+      if (asked !== undefined) command.setOptionValueWithSource("logLevel", asked, "cli");
+    });
+    await berth.parseAsync(argv);
   } catch (error) {
     const isInterrupted = interrupts.first.aborted;
     const isCommanders =
@@ -112,8 +118,8 @@ function nameOf(command: Command): string {
 }
 
 /** Needed before the arguments are parsed, for errors in them too. */
-function logLevelOf(argv: readonly string[]): string {
+function logLevelOf(argv: readonly string[]): string | undefined {
   const at = argv.indexOf("--log-level");
   const joined = argv.find((one) => one.startsWith("--log-level="));
-  return joined?.slice("--log-level=".length) ?? (at < 0 ? "warn" : (argv[at + 1] ?? "warn"));
+  return joined?.slice("--log-level=".length) ?? (at < 0 ? undefined : argv[at + 1]);
 }

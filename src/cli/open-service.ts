@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { textOf } from "../../runner/errors.ts";
+import { BerthError, textOf } from "../../runner/errors.ts";
 import type { ServiceConfig } from "../config/resolve-files.ts";
 import { answerService } from "../fleet/answer-service.ts";
 import { type Claim, createClaim } from "../fleet/claim.ts";
@@ -13,6 +13,7 @@ import { openGitHubApp } from "../github/open-github-app.ts";
 import { startIntake } from "../intake/start-intake.ts";
 import type { Log } from "../log.ts";
 import { openScheduler } from "../scheduler/open-scheduler.ts";
+import type { HostStatus } from "../scheduler/scheduler.ts";
 import { API_SOCKET, startApiSocket } from "../server/api-socket.ts";
 import { healthRoutes } from "../server/health-routes.ts";
 import { createHeartbeats } from "../server/heartbeats.ts";
@@ -22,6 +23,7 @@ import { openStore } from "../store/open-store.ts";
 import { openSecretStore } from "../store/secret-store.ts";
 import { lockService } from "../store/service-lock.ts";
 import { trimJobLogs } from "../store/trim-job-logs.ts";
+import { greetGitHub } from "./greet-github.ts";
 
 export type ServiceOptions = {
   readonly config: ServiceConfig;
@@ -35,6 +37,8 @@ export type ServiceOptions = {
   readonly log: Log;
   /** Keeps a value out of the log from now on. */
   hide(secret: string): void;
+  /** Gives the start up, as long as it is not done. */
+  readonly starting?: AbortSignal;
 };
 
 /** A service that runs. Disposing of it stops its loops; jobs that run are left to the next one. */
@@ -58,9 +62,10 @@ const LOOP_LIMIT_MS = 15 * 60_000;
 const GITHUB_WRITE_GAP_MS = 1000;
 
 /**
- * Starts everything that `berth serve` is, in the order in which each stands on the one before.
+ * Starts everything that `berth serve` is, in the order in which each stands on the one before. Once this resolves jobs are taken: hosts have
+ * been looked at, and what an earlier life left is taken up.
  *
- * @throws {BerthError} `STORE_UNUSABLE`, `PORT_IN_USE`
+ * @throws {BerthError} `STORE_UNUSABLE`, `PORT_IN_USE`, `GITHUB_REFUSED`; `HOST_UNUSABLE` when no host can run jobs.
  */
 export async function openService(options: ServiceOptions): Promise<Service> {
   const { storeFolder, stateFolder, hosts, env, version, log } = options;
@@ -76,6 +81,12 @@ export async function openService(options: ServiceOptions): Promise<Service> {
   const heartbeats = createHeartbeats();
   const app = opened.use(openGitHubApp({ ...appOptions(config), env, log }));
   const hostWatch = watchHosts(hosts, { scheduler, store: store.hosts, log });
+  const starting = AbortSignal.any([signal, ...(options.starting ? [options.starting] : [])]);
+  await Promise.all([
+    greetGitHub({ ...appOptions(config), env, log }),
+    hostWatch.probe(starting).then(() => mustHaveHost(scheduler.hosts())),
+  ]);
+  starting.throwIfAborted();
 
   const fleet = openFleet({
     ...{ store, scheduler, storeFolder, stateFolder, version, log, signal },
@@ -84,7 +95,7 @@ export async function openService(options: ServiceOptions): Promise<Service> {
     claim: () => claim,
     hostOf: (name) => hosts.find((host) => host.name === name),
     installation: (id) => app.installation(id),
-    secretsFor: secretsIn(storeFolder, () => config),
+    secretsFor: secretsIn(storeFolder, { config: () => config, hide: options.hide }),
   });
   const api = answerService({
     ...{ store, storeFolder, fleet, scheduler, hostWatch },
@@ -111,7 +122,7 @@ export async function openService(options: ServiceOptions): Promise<Service> {
   // Only once the address is ours: another service that holds it would have said so by now.
   await fleet.resume();
   const every = repeater({ log, signal, beat: (loop) => heartbeats.add(loop, LOOP_LIMIT_MS) });
-  every("hosts", PROBE_EVERY_MS, () => hostWatch.probe(signal));
+  every("hosts", PROBE_EVERY_MS, () => hostWatch.probe(signal), { isDone: true });
   every("remains", REAP_EVERY_MS, async () => {
     const isBusy = (jobId: string) => fleet.controls.get(jobId) !== undefined;
     await reapRemains(hosts, { store, isBusy, log });
@@ -139,6 +150,15 @@ export async function openService(options: ServiceOptions): Promise<Service> {
   };
 }
 
+/** What is wrong with some of many hosts is told, and mended while the others work. */
+function mustHaveHost(hosts: readonly HostStatus[]): void {
+  if (hosts.some(({ capability }) => capability !== undefined)) return;
+  throw new BerthError("HOST_UNUSABLE", {
+    message: `No host of the configuration can run jobs.\n${hosts.map(({ closed }) => closed).join("\n")}`,
+    remedy: "Start the engine there, or correct hosts in berth.yml; berth doctor looks closer.",
+  });
+}
+
 function appOptions({ github }: ServiceConfig) {
   const { url: serverUrl, apiUrl, app } = github;
   const isGitHubs = /^https:\/\/api\.(github\.com|[\w-]+\.ghe\.com)$/.test(apiUrl);
@@ -147,16 +167,24 @@ function appOptions({ github }: ServiceConfig) {
 }
 
 /** Without a key nothing can have been kept. */
-function secretsIn(storeFolder: string, config: () => ServiceConfig) {
+function secretsIn(
+  storeFolder: string,
+  { config, hide }: { config(): ServiceConfig; hide(secret: string): void },
+) {
   return async (of: { readonly repository: string; readonly environment?: string }) => {
     const { secretKeyFile } = config();
     if (secretKeyFile === undefined) return {};
     await using secrets = await openSecretStore(storeFolder, secretKeyFile);
-    return await secrets.secretsFor(of);
+    const found = await secrets.secretsFor(of);
+    for (const value of Object.values(found)) hide(value);
+    return found;
   };
 }
 
-/** Does something now and again, until the signal is aborted. What fails is told, and done again the next time. */
+/**
+ * Does something now and again, until the signal is aborted. What fails is told, and done again the next time. With `isDone` it was done just
+ * now.
+ */
 function repeater({
   log,
   signal,
@@ -166,9 +194,15 @@ function repeater({
   signal: AbortSignal;
   beat(loop: string): () => void;
 }) {
-  return (loop: string, everyMs: number, work: () => Promise<void>): void => {
+  return (
+    loop: string,
+    everyMs: number,
+    work: () => Promise<void>,
+    { isDone = false }: { readonly isDone?: boolean } = {},
+  ): void => {
     const heartbeat = beat(loop);
     const turn = async () => {
+      if (isDone) await sleep(everyMs, undefined, { signal, ref: false }).catch(() => {});
       while (!signal.aborted) {
         await work().catch((error: unknown) => {
           if (!signal.aborted) log.error({ loop, error: textOf(error) }, "loop failed, goes on");

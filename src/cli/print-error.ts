@@ -16,6 +16,7 @@ function exitCodeOfCode(code: ErrorCode): number {
     case "INPUT_INVALID":
     case "CONFIG_INVALID":
     case "CONTAINER_OPTION":
+    case "GITHUB_REFUSED":
     case "NOT_SUPPORTED_YET":
       return 2;
     case "ENGINE_NOT_FOUND":
