@@ -8,6 +8,7 @@ import type { Log } from "../log.ts";
 import type { Need } from "../profiles/need.ts";
 import type { Lease, Scheduler } from "../scheduler/scheduler.ts";
 import type { JobJournal } from "../store/job-journal.ts";
+import { cancelOnceBack } from "./cancel-once-back.ts";
 import type { HostPlaces } from "./host-places.ts";
 import type { JobKeeper } from "./job-keeper.ts";
 
@@ -198,10 +199,13 @@ async function execute(
     settings: job.settings,
     deadlineAtMs: journal.startedAt + job.description.timeoutMinutes * 60_000,
   };
+  const openPlace = deps.guard(host.openPlace(terms), job);
+  const hasBegun = journal.checkpoints.length > 0;
+  const cancellable = hasBegun ? cancelOnceBack(openPlace, signal) : { openPlace, signal };
   const result = await executeJob(
     { ...job.description, id, secrets },
     {
-      openPlace: deps.guard(host.openPlace(terms), job),
+      openPlace: cancellable.openPlace,
       report(event) {
         journal.record(event);
         deps.report.hear(event);
@@ -212,10 +216,10 @@ async function execute(
       journal,
       version: deps.version,
     },
-    signal,
+    cancellable.signal,
   );
-  // What an engine that was gone could not remove when the place was left.
-  if (result.death !== undefined) await host.removeJob(id);
+  // What an engine that was gone could not remove when the place was left, or what an earlier life began to make.
+  if (result.death !== undefined || journal.generation > 1) await host.removeJob(id);
   return result;
 }
 
