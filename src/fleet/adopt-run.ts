@@ -18,7 +18,7 @@ export type AdoptRunDeps = {
   readonly config: Pick<ServiceConfig, "policy" | "mixed" | "github">;
   readonly claim: Claim;
   readonly installation: Installation;
-  readonly store: Pick<Store, "triggers">;
+  readonly store: Pick<Store, "triggers" | "jobs">;
   readonly log: Log;
   readonly signal: AbortSignal;
   /** How long the event that started the run may take to come, when it is not here yet, in milliseconds. */
@@ -36,16 +36,30 @@ export async function adoptRun(run: RunRecord, deps: AdoptRunDeps): Promise<Adop
   const facts = await factsOf(run, deps);
   if (typeof facts === "string") return { kind: "left", reason: facts };
 
-  const { config, claim } = deps;
+  const { config, claim, store } = deps;
   const denial = run.state === "adopted" ? undefined : judgeRun(config.policy, facts, run);
   if (denial !== undefined) {
     const { rule, reason, remedy } = denial;
     return { kind: "left", reason: `Denied by ${rule}: ${reason} ${remedy}` };
   }
-  const answer = await adoptable({ facts, isOurs: claim.isOurs, mixed: config.mixed });
+  const begun = new Set((await store.jobs.ofRun(run.id)).map(({ labels }) => labels.join("\n")));
+  // A profile may be gone since: jobs that were begun under it are still ours.
+  const isOurs = (labels: readonly string[]) =>
+    claim.isOurs(labels) || begun.has(labels.join("\n"));
+  const answer = await adoptable({ facts, isOurs, mixed: config.mixed });
   return answer.kind === "no"
     ? { kind: "left", reason: answer.reason }
-    : { ...answer, kind: "adopted", facts };
+    : { ...answer, kind: "adopted", facts, carried: run.carried ?? (await carriedOver(run, deps)) };
+}
+
+/** GitHub lists in each attempt all jobs of the run; those that it does not run again have ended before anything of the attempt begins. */
+async function carriedOver(run: RunRecord, deps: AdoptRunDeps): Promise<string[]> {
+  const { repository, githubRunId, attempt, rerunOf } = run;
+  if (attempt === 1 || rerunOf !== undefined) return [];
+  const { installation, log, signal } = deps;
+  const list = () => installation.runJobs(repository, githubRunId, attempt);
+  const jobs = await persist(`list the jobs of run ${run.id}`, list, { log, signal });
+  return (jobs ?? []).filter(({ status }) => status === "completed").map(({ name }) => name);
 }
 
 /** Or why they cannot be had. */

@@ -59,6 +59,11 @@ export function legParts(
 
   return {
     async kept(leg) {
+      if (run.carried?.includes(leg.name)) {
+        const before = `${run.githubRunId}-${run.attempt - 1}`;
+        const result = await keptResult(leg.name, { runId: before, jobs: [] }, store);
+        if (result !== undefined) return result;
+      }
       if (run.rerunOf === undefined || isRepeated(leg, run.rerunOf, workflow)) return undefined;
       return (
         (await keptResult(leg.name, run.rerunOf, store)) ?? { conclusion: "skipped", outputs: {} }
@@ -100,7 +105,10 @@ function partsOfJob(
         maxLogBytes: options.config().store.maxLogSize.bytes,
       }),
     openTokens: ({ repository, description }, execution) => {
-      const { permissions } = description;
+      // GitHub gives the code of a fork no more than reading, whatever its workflow says.
+      const permissions = facts.isFork
+        ? readOnly(description.permissions)
+        : description.permissions;
       const jobToken = async (...asked: Parameters<Installation["jobToken"]>) => {
         const work = () => installation.jobToken(...asked);
         const token = await persist("make a job's token", work, { log, signal });
@@ -126,6 +134,13 @@ function partsOfJob(
     guard: (open, job): ExecuteJobDeps["openPlace"] =>
       guardPlaces(open, { policy: options.config().policy, profile: job.profile }),
   };
+}
+
+function readOnly(permissions: JobDescription["permissions"]): JobDescription["permissions"] {
+  const capped = Object.entries(permissions ?? {}).map(
+    ([scope, level]) => [scope, level === "write" ? "read" : level] as const,
+  );
+  return permissions && Object.fromEntries(capped);
 }
 
 /** The name of a job's environment; a mapping has it as `name`. */

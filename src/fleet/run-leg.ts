@@ -56,8 +56,10 @@ export async function runLeg(
 ): Promise<JobResult> {
   const kept = await deps.kept(description);
   if (kept !== undefined) return kept;
-  if (!deps.isOurs(description.labels)) return await hostedResult(description, deps, signal);
   const known = await deps.store.jobs.get(description.id);
+  // What was begun stays ours, though a profile that its labels named may be gone since.
+  const isOurs = known !== undefined || deps.isOurs(description.labels);
+  if (!isOurs) return await hostedResult(description, deps, signal);
   if (known?.state === "completed") return await knownResult(description, known, deps, signal);
 
   const keeper = new JobKeeper(known ?? (await newRecord(description, deps)), deps.store);
@@ -84,7 +86,9 @@ async function runOurs(
 ): Promise<JobResult> {
   const { keeper, control, report, blocked } = deps;
   const why = blocked[description.job];
-  const admitted = why === undefined ? deps.admit(description) : { reason: why };
+  const asked = why === undefined ? deps.admit(description) : { reason: why };
+  const isRunning = keeper.record.state === "running";
+  const admitted = "reason" in asked && isRunning ? asBegun(description, deps) : asked;
   if ("reason" in admitted) {
     await finish(deps, { conclusion: "action_required", outputs: {}, reason: admitted.reason });
     return { conclusion: "failure", outputs: {}, reason: admitted.reason };
@@ -104,6 +108,12 @@ async function runOurs(
     await finish(deps, { ...result, ...(reason !== undefined && { reason }) });
   }
   return result;
+}
+
+/** A job that runs was let in under the configuration of then; its container and its lease are there. */
+function asBegun(description: JobDescription, { run }: LegDeps): AdmittedJob {
+  const need = { gpus: 0, rootless: false, dind: false };
+  return { description, repository: run.repository, need, priority: 0, retries: 0 };
 }
 
 /** A job with an environment starts when GitHub queues it, so that reviewers and wait timers hold; or it was cancelled before. */

@@ -20,6 +20,8 @@ export type Adoption =
       /** By job key: why that job cannot run here though the rest can. */
       readonly blocked: { readonly [job: string]: string };
       readonly warnings: readonly string[];
+      /** Names of jobs that GitHub's re-run of some others does not repeat. */
+      readonly carried: readonly string[];
     }
   | { readonly kind: "left"; readonly reason: string };
 
@@ -29,8 +31,8 @@ export type RunLifeDeps = {
   adopt(run: RunRecord): Promise<Adoption>;
   /** Says of each job of ours that GitHub has queued why it is not run. */
   explainLeft(run: RunRecord, reason: string): Promise<void>;
-  /** Ids of the jobs that an earlier life of the service has begun. */
-  begun(run: RunRecord): Promise<ReadonlySet<string>>;
+  /** The jobs that an earlier life of the service has begun. */
+  begun(run: RunRecord): Promise<NonNullable<RunPlanOptions["begun"]>>;
   runLeg(adopted: Adopted, description: JobDescription, signal: AbortSignal): Promise<JobResult>;
   /** Hears of jobs that ended before they were ready to run: skipped, cancelled, or impossible. */
   unstarted(adopted: Adopted, job: UnstartedJob): Promise<void>;
@@ -70,7 +72,9 @@ export async function liveRun(
   }
 
   const { facts, workflow } = adoption;
-  if (run.record.state !== "adopted") await run.change({ state: "adopted", facts });
+  if (run.record.state !== "adopted") {
+    await run.change({ state: "adopted", facts, carried: adoption.carried });
+  }
   const adopted: Adopted = { ...adoption, run };
   const begun = await deps.begun(run.record);
   const started = new Set<string>();

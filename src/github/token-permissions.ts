@@ -32,7 +32,12 @@ export function tokenPermissions(wanted: Grants | undefined, granted: Grants): T
   const lacking = scopes.filter(
     ([scope, level]) => rankOf(level) > rankOf(permissions[scope.replaceAll("-", "_")]),
   );
-  const missing = isByName ? lacking.map(([scope, level]) => `${scope}: ${level}`) : [];
+  // Identity tokens are no permission of an App.
+  const missing = isByName
+    ? lacking
+        .filter(([scope]) => scope !== "id-token")
+        .map(([scope, level]) => `${scope}: ${level}`)
+    : [];
   return { permissions, missing };
 }
 

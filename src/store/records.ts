@@ -69,6 +69,8 @@ export type RunRecord = {
   readonly reason?: string;
   /** What planning needs, read from GitHub once so that every life of the service plans the same: plain JSON. */
   readonly facts?: unknown;
+  /** Names of jobs that GitHub's re-run of some others carries over from the attempt before. */
+  readonly carried?: readonly string[];
   readonly conclusion?: Conclusion;
   /** A person has cancelled the whole run. */
   readonly cancelled?: { readonly by: string; readonly atMs: number };
