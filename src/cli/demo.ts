@@ -3,7 +3,7 @@ import type { LogLevel } from "../log.ts";
 import { demoReport, hasSucceeded } from "./demo/demo-report.ts";
 import { storyTeller } from "./demo/demo-story.ts";
 import { EXAMPLE, EXAMPLE_COMMIT, NEEDS_CONTAINERS } from "./demo/example-repository.ts";
-import { type Demo, openDemo } from "./demo/open-demo.ts";
+import type { Demo } from "./demo/open-demo.ts";
 import {
   type DemoFlags,
   type DemoIo,
@@ -73,6 +73,8 @@ async function play(
   const style = createStyle(wantsColour(io.env, io.stdout));
   const print = (text: string) => void io.stdout.write(text);
 
+  // The service's parts are loaded for this command and berth serve alone.
+  const { openDemo } = await import("./demo/open-demo.ts");
   await using demo = await openDemo(machine, { io, logLevel });
   print(opening(demo));
   const sha = await demo.hub.commit(EXAMPLE, EXAMPLE_COMMIT);
