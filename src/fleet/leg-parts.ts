@@ -120,7 +120,15 @@ function partsOfJob(
       );
     },
     openActions: (token) =>
-      openActionSource({ server: { apiUrl, token }, localActions: [], stateFolder }),
+      openActionSource({
+        server: {
+          apiUrl,
+          token,
+          ifNotFound: `Actions come from ${apiUrl} here, and no other server.`,
+        },
+        localActions: [],
+        stateFolder,
+      }),
     async secretsFor({ description }) {
       // The code of a fork is a stranger's, whatever policy lets it do.
       if (facts.isFork) return {};

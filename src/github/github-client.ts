@@ -10,6 +10,8 @@ export type GitHubServer = {
   /** Address of the REST API, such as `https://api.github.com`. */
   readonly apiUrl: string;
   readonly token?: string | undefined;
+  /** What to do about a repository that is not there, beside checking its name. Default: what flags of a command can do. */
+  readonly ifNotFound?: string;
 };
 
 export type GitHubClientOptions = GitHubServer & {
@@ -44,6 +46,7 @@ export type GitHubAnswer<T> =
 export type GitHubClient = AsyncDisposable & {
   readonly apiUrl: string;
   readonly hasToken: boolean;
+  readonly ifNotFound: string;
   /**
    * Gets what lies at a path.
    *
@@ -52,6 +55,8 @@ export type GitHubClient = AsyncDisposable & {
   get<T>(path: string, options: GetOptions<T>): Promise<GitHubAnswer<T>>;
 };
 
+const OTHER_PLACES =
+  "If it lies on another GitHub server, name that with --github-url; a folder can stand in for it with --local-action.";
 const ATTEMPTS = 3;
 const MAX_REDIRECTS = 5;
 const BACKOFF_MS = 1000;
@@ -83,6 +88,7 @@ export function createGitHubClient(options: GitHubClientOptions): GitHubClient {
   return {
     apiUrl,
     hasToken: token !== "",
+    ifNotFound: options.ifNotFound ?? OTHER_PLACES,
     get,
     async [Symbol.asyncDispose]() {
       await (await agent)?.destroy();

@@ -131,7 +131,12 @@ export type Installation = {
   ): Promise<void>;
   /** How many annotations a check run has: those that an earlier life sent. */
   countAnnotations(repository: string, checkRunId: number): Promise<number>;
-  cancelRun(repository: string, runId: number): Promise<void>;
+  /** `isForced`: jobs go, too, whose `if` holds after a cancellation, such as `always()`. Only for a run that was cancelled before. */
+  cancelRun(
+    repository: string,
+    runId: number,
+    options?: { readonly isForced?: boolean },
+  ): Promise<void>;
   /** A token for that repository only, narrowed to `permissions` as a workflow writes them; lives an hour. */
   jobToken(
     repository: string,

@@ -183,9 +183,10 @@ function openInstallation(
     jobToken: createJobTokens({ app, installationId: id, withToken, log }),
     revokeToken: (token) => revokeToken(token, { withToken, log }),
     rateLimit: readRateLimit(api),
-    async cancelRun(repository, runId) {
+    async cancelRun(repository, runId, { isForced = false } = {}) {
+      const how = isForced ? "force-cancel" : "cancel";
       // 409: it has ended, so there is nothing to cancel.
-      await api.askUnless([409], "POST /repos/{owner}/{repo}/actions/runs/{run_id}/cancel", {
+      await api.askUnless([409], `POST /repos/{owner}/{repo}/actions/runs/{run_id}/${how}`, {
         what: `Cancelling run ${runId} of ${repository}`,
         parameters: { ...ofRepository(repository), run_id: runId },
         answer: z.unknown(),

@@ -124,6 +124,6 @@ function repositoryNotFound(client: GitHubClient, reference: RepositoryReference
     : "If it is private, give a token that may read it, with --token or GITHUB_TOKEN.";
   return new BerthError("ACTION_NOT_FOUND", {
     message: `Unable to resolve action \`${nameOf(reference)}\`, repository not found. Asked ${client.apiUrl} for ${owner}/${repo}.`,
-    remedy: `Check the name. ${mayHide} If it lies on another GitHub server, name that with --github-url; a folder can stand in for it with --local-action.`,
+    remedy: `Check the name. ${mayHide} ${client.ifNotFound}`.trim(),
   });
 }
