@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { buffer, text } from "node:stream/consumers";
+import { BerthError } from "../../runner/errors.ts";
 
 /** What git answered. */
 export type GitAnswer = { readonly code: number; readonly stdout: Buffer; readonly stderr: string };
@@ -15,7 +16,11 @@ export const GIT_ENV: { readonly [name: string]: string } = {
   TZ: "UTC",
 };
 
-/** Runs git in a bare repository and hands back what it said, whatever its exit code. */
+/**
+ * Runs git in a bare repository and hands back what it said, whatever its exit code.
+ *
+ * @throws {BerthError} `SETUP_FAILED` where there is no git.
+ */
 export async function askGit(
   folder: string,
   args: readonly string[],
@@ -27,7 +32,9 @@ export async function askGit(
     stdio: ["pipe", "pipe", "pipe"],
   });
   const exit = new Promise<number>((resolve, reject) => {
-    child.once("error", reject);
+    child.once("error", (error: NodeJS.ErrnoException) =>
+      reject(error.code === "ENOENT" ? noGit(error) : error),
+    );
     child.once("close", (code) => resolve(code ?? -1));
   });
   child.stdin.on("error", () => {}); // git may end without reading everything
@@ -53,4 +60,13 @@ export async function git(
   const { code, stdout, stderr } = await askGit(folder, args, options);
   if (code !== 0) throw new Error(`git ${args[0]} failed (${code}): ${stderr.trim()}`);
   return stdout.toString().replace(/\n$/, "");
+}
+
+function noGit(cause: unknown): BerthError {
+  return new BerthError("SETUP_FAILED", {
+    message:
+      "There is no git on the PATH, which the GitHub on localhost keeps its repositories with.",
+    remedy: "Install git 2.38 or later.",
+    cause,
+  });
 }

@@ -66,16 +66,11 @@ export async function openDemo(
   const storeFolder = join(folder, "store");
   const service = opened.use(
     await openService({
-      ...{
-        config: read.config,
-        hosts: [host],
-        storeFolder,
-        env,
-        version: version(),
-        log,
-        hide: masker.add,
-      },
+      ...{ config: read.config, hosts: [host], storeFolder, log, hide: masker.add },
       stateFolder: thisMachine({}).stateDir,
+      // Its GitHub is on this machine, where no proxy leads.
+      env: { ...env, no_proxy: "*" },
+      version: version(),
     }),
   );
   hub.setWebhook(`${service.url}/webhooks/github`);

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "@jest/globals";
 import { ending, runBerth, startBerth } from "./run-berth.ts";
 
@@ -15,7 +15,10 @@ beforeEach(() => {
 afterEach(() => rmSync(cwd, { recursive: true, force: true }));
 
 it("shows without an engine what needs none, and says what it leaves out", async () => {
-  const ended = await runBerth(["demo"], { cwd, env });
+  // Nothing that is on this machine may be looked for behind a proxy.
+  const proxied = { ...env, HTTP_PROXY: "http://127.0.0.1:9", http_proxy: "http://127.0.0.1:9" };
+
+  const ended = await runBerth(["demo"], { cwd, env: proxied });
 
   expect(ended.code).toBe(0);
   expect(ended.stderr).toContain("No containers here: No container engine answers.");
@@ -38,6 +41,16 @@ it("fails without an engine when containers were asked for", async () => {
   expect(ended.code).toBe(3);
   expect(ended.stdout).toBe("");
   expect(ended.stderr).toContain("No container engine answers.");
+  expect(readdirSync(join(cwd, "tmp"))).toEqual([]);
+});
+
+it("says that it needs git where there is none", async () => {
+  const PATH = dirname(process.execPath);
+
+  const ended = await runBerth(["demo", "--backend", "local"], { cwd, env: { ...env, PATH } });
+
+  expect(ended.code).toBe(3);
+  expect(ended.stderr).toContain("There is no git on the PATH");
   expect(readdirSync(join(cwd, "tmp"))).toEqual([]);
 });
 
