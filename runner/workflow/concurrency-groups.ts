@@ -21,14 +21,26 @@ const MAX_PENDING = 100;
 /** Concurrency groups of one repository: at most one member of each runs, names are compared ignoring case. */
 export class ConcurrencyGroups {
   readonly #groups = new Map<string, Group>();
+  readonly #opened: Promise<void> | undefined;
+
+  /** @param opened Until then only those that are back get in. */
+  constructor(opened?: Promise<void>) {
+    this.#opened = opened;
+  }
 
   /**
    * Waits for the group's place.
    *
+   * @param options `isBack`: it had the place in an earlier life of the service, and has it again though `signal` may be aborted by now.
    * @returns `undefined` when a newcomer took the place in the queue, or `signal` was aborted meanwhile.
    */
-  async enter(request: GroupRequest, signal: AbortSignal): Promise<GroupPlace | undefined> {
-    if (signal.aborted) return undefined;
+  async enter(
+    request: GroupRequest,
+    signal: AbortSignal,
+    { isBack = false }: { readonly isBack?: boolean } = {},
+  ): Promise<GroupPlace | undefined> {
+    if (!isBack) await this.#opened;
+    if (!isBack && signal.aborted) return undefined;
     const key = request.group.toLowerCase();
     const group = this.#groups.get(key) ?? { pending: [] };
     this.#groups.set(key, group);
@@ -39,6 +51,7 @@ export class ConcurrencyGroups {
       this.#start(key, group, member);
       return await admitted.promise;
     }
+    if (signal.aborted) return undefined;
     const maxWaiting = request.queue === "max" ? MAX_PENDING - 1 : 0;
     while (group.pending.length > maxWaiting) group.pending.shift()?.admit(undefined);
     group.pending.push(member);

@@ -6,12 +6,15 @@ import type { PlannedLeg, Strategy } from "./describe-job.ts";
 import type { JobOutcome, RunSlots } from "./run-plan.ts";
 import { waitTurn } from "./wait-turn.ts";
 
+/** A leg that an earlier life gave to `runLeg`, and when it ended: milliseconds since 1970. */
+export type BegunLeg = { readonly endedAtMs?: number | undefined };
+
 type RunLegsDeps = {
   readonly slots: RunSlots;
   /** The workflow's own concurrency group: a job that asks for it too would wait for itself. */
   readonly ownGroup?: string;
-  /** Ids of legs that are given to `runLeg` in any case. */
-  readonly begun: ReadonlySet<string>;
+  /** By id: legs that are given to `runLeg` in any case. */
+  readonly begun: ReadonlyMap<string, BegunLeg>;
   runLeg(job: JobDescription, signal: AbortSignal): Promise<JobResult>;
   report(event: JobEvent): void;
   /** The job's `if` again, after a cancellation: true lets its legs go on. */
@@ -50,13 +53,36 @@ export async function runLegs(
   };
   // All that follows from a leg's end happens before the gate lets the next one in.
   const runLeg = async (leg: PlannedLeg) => takeResult(leg, await runInGroup(leg, deps, signal));
+  const { ended, open } = byTheirEnd(legs, deps.begun);
+  const earlier: Conclusion[] = [];
+  // In the order in which they ended, and past gate and groups, which others may hold by now.
+  for (const leg of ended) {
+    earlier.push(takeResult(leg, await deps.runLeg(leg.description, signal)));
+  }
   const conclusions = await Promise.all(
-    legs.map(async (leg) => {
+    open.map(async (leg) => {
       const conclusion = await waitTurn(gate, () => runLeg(leg), signal);
-      return conclusion ?? takeResult(leg, await cancelLeg(leg, deps, signal.reason));
+      if (conclusion !== undefined) return conclusion;
+      // One that comes back keeps others out of its group until it has cleaned up.
+      return deps.begun.has(leg.description.id)
+        ? await runLeg(leg)
+        : takeResult(leg, cancelLeg(leg, deps, signal.reason));
     }),
   );
-  return { result: conclude(conclusions), outputs };
+  return { result: conclude([...earlier, ...conclusions]), outputs };
+}
+
+function byTheirEnd(
+  legs: readonly PlannedLeg[],
+  begun: RunLegsDeps["begun"],
+): { readonly ended: readonly PlannedLeg[]; readonly open: readonly PlannedLeg[] } {
+  const endOf = ({ description }: PlannedLeg) => begun.get(description.id)?.endedAtMs;
+  return {
+    ended: legs
+      .filter((leg) => endOf(leg) !== undefined)
+      .toSorted((a, b) => (endOf(a) ?? 0) - (endOf(b) ?? 0)),
+    open: legs.filter((leg) => endOf(leg) === undefined),
+  };
 }
 
 async function runInGroup(
@@ -70,16 +96,17 @@ async function runInGroup(
   const { group } = concurrency;
   if (group.toLowerCase() === deps.ownGroup?.toLowerCase()) {
     const reason = `The workflow itself holds the concurrency group '${group}' that this job asks for.`;
-    return await cancelLeg(leg, deps, reason);
+    return await endLeg(leg, deps, reason);
   }
-  using place = await deps.slots.groups.enter(concurrency, signal);
+  const isBack = deps.begun.has(leg.description.id);
+  using place = await deps.slots.groups.enter(concurrency, signal, { isBack });
   if (place) {
     return await runInSlot(leg, deps, AbortSignal.any([signal, place.cancelled]));
   }
   const reason = signal.aborted
     ? signal.reason
     : `A newer job waits for the concurrency group '${group}'.`;
-  return await cancelLeg(leg, deps, reason);
+  return await endLeg(leg, deps, reason);
 }
 
 async function runInSlot(
@@ -89,16 +116,21 @@ async function runInSlot(
 ): Promise<JobResult> {
   const run = () => deps.runLeg(leg.description, signal);
   const result = await waitTurn(deps.slots.queue, run, signal);
-  return result ?? (await cancelLeg(leg, deps, signal.reason));
+  return result ?? (await endLeg(leg, deps, signal.reason));
 }
 
 /** A leg whose turn does not come. One that an earlier life began may still hold something. */
-async function cancelLeg(
+async function endLeg(leg: PlannedLeg, deps: RunLegsDeps, reason: unknown): Promise<JobResult> {
+  return deps.begun.has(leg.description.id)
+    ? await deps.runLeg(leg.description, AbortSignal.abort(reason))
+    : cancelLeg(leg, deps, reason);
+}
+
+function cancelLeg(
   { description }: PlannedLeg,
-  { begun, runLeg, report }: RunLegsDeps,
+  { report }: RunLegsDeps,
   reason: unknown,
-): Promise<JobResult> {
-  if (begun.has(description.id)) return await runLeg(description, AbortSignal.abort(reason));
+): JobResult {
   report({
     type: "job_finished",
     job: description.job,

@@ -17,7 +17,7 @@ import {
 import { jobStatusFunctions } from "./job-status.ts";
 import { isWantedLeg, type LegFilter } from "./leg-filter.ts";
 import { JOB_OUTPUT_LIMIT_BYTES, outputBytes, RUN_OUTPUT_LIMIT_BYTES } from "./output-limits.ts";
-import { runLegs } from "./run-legs.ts";
+import { type BegunLeg, runLegs } from "./run-legs.ts";
 import { ancestorsOf, selectJobs } from "./select-jobs.ts";
 import type { Workflow, WorkflowJob } from "./workflow.ts";
 
@@ -34,10 +34,10 @@ export type RunPlanOptions = RunFacts & {
   readonly matrixFilter?: LegFilter;
   readonly slots: RunSlots;
   /**
-   * Ids of the jobs that an earlier life of this run gave to `runLeg`. They are given to it again, with a signal that is aborted where
+   * By id: the jobs that an earlier life of this run gave to `runLeg`. They are given to it again, with a signal that is aborted where
    * they were cancelled meanwhile: what they hold has to be ended, and how they ended counts.
    */
-  readonly begun?: ReadonlySet<string>;
+  readonly begun?: ReadonlyMap<string, BegunLeg>;
   /**
    * Runs one job to its end and reports what happens in it. An error means that nothing can run any more: it cancels the rest
    * and comes out of `runPlan`.
@@ -79,7 +79,8 @@ export async function runPlan(
     { id: workflow.file, at: { file: workflow.file, line: 1, column: 1 } },
     await evaluateTemplate(workflow.concurrency, { contexts: { github, vars, inputs } }),
   );
-  using place = await slots.groups.enter(group, signal);
+  const isBack = (options.begun?.size ?? 0) > 0;
+  using place = await slots.groups.enter(group, signal, { isBack });
   if (place) {
     const either = AbortSignal.any([signal, place.cancelled]);
     return await runJobs(workflow, jobs, options, { signal: either, ownGroup: group.group });
@@ -87,7 +88,7 @@ export async function runPlan(
   const reason = signal.aborted
     ? "The run was cancelled."
     : `A newer run waits for the concurrency group '${group.group}'.`;
-  if (options.begun?.size) {
+  if (isBack) {
     return await runJobs(workflow, jobs, options, { signal: AbortSignal.abort(reason) });
   }
   for (const job of jobs) reportUnstarted(options, job, "cancelled", reason);
@@ -155,7 +156,7 @@ async function runJobs(
     }
     const outcome = await runLegs(planned, {
       slots: options.slots,
-      begun: options.begun ?? new Set(),
+      begun: options.begun ?? new Map(),
       ...(ownGroup !== undefined && { ownGroup }),
       runLeg: options.runLeg,
       report: options.report,
@@ -180,9 +181,9 @@ async function runJobs(
   };
 }
 
-function hasBegun(job: WorkflowJob, { runId, begun = new Set() }: RunPlanOptions): boolean {
+function hasBegun(job: WorkflowJob, { runId, begun = new Map() }: RunPlanOptions): boolean {
   const id = `${runId}.${job.id}`;
-  return [...begun].some((leg) => leg === id || leg.startsWith(`${id}.`));
+  return [...begun.keys()].some((leg: string) => leg === id || leg.startsWith(`${id}.`));
 }
 
 type PlannedJob = {

@@ -2,6 +2,7 @@ import PQueue from "p-queue";
 import type { JobResult } from "../../runner/job/execute-job.ts";
 import type { JobDescription } from "../../runner/job/job-description.ts";
 import { ConcurrencyGroups } from "../../runner/workflow/concurrency-groups.ts";
+import type { BegunLeg } from "../../runner/workflow/run-legs.ts";
 import type { IntakeEvent } from "../intake/intake-event.ts";
 import type { Log } from "../log.ts";
 import type { GitHubJobRecord, JobRecord, RunRecord } from "../store/records.ts";
@@ -14,6 +15,7 @@ import { JobKeeper } from "./job-keeper.ts";
 import { persist } from "./persist.ts";
 import { CANCEL_ACTION } from "./report/render-check.ts";
 import { isRepeated, latestRuns, rerunRecord } from "./rerun.ts";
+import { ReturnGate } from "./return-gate.ts";
 import { RunKeeper } from "./run-keeper.ts";
 import type { LegDeps } from "./run-leg.ts";
 import { runLeg } from "./run-leg.ts";
@@ -47,6 +49,7 @@ export class Fleet {
   readonly #controls = new JobControls();
   readonly #active = new Map<string, ActiveRun>();
   readonly #groups = new Map<string, ConcurrencyGroups>();
+  readonly #gate = new ReturnGate();
   readonly #resumed = Promise.withResolvers<void>();
   /** Room is the scheduler's business. */
   readonly #queue = new PQueue({ concurrency: Number.POSITIVE_INFINITY });
@@ -64,25 +67,22 @@ export class Fleet {
     return this.#controls;
   }
 
-  /** Takes up what an earlier life left. Jobs that still run come first, so that they get their concurrency groups back. */
+  /** Takes up what an earlier life left. */
   async resume(): Promise<void> {
     const { store, log } = this.#deps;
     // Read before anything goes on: what ends in this life tells of itself.
     const unreported = await store.jobs.unreported();
     const open = await store.runs.open();
-    const held = new Set((await store.leases.all()).map(({ jobId }) => jobId));
-    const holds = await Promise.all(
-      open.map(async ({ id }) => (await store.jobs.ofRun(id)).some((job) => held.has(job.id))),
-    );
-    for (const run of [...open.filter((_, i) => holds[i]), ...open.filter((_, i) => !holds[i])]) {
+    const begun = await Promise.all(open.map(({ id }) => this.#begunJobs(id)));
+    this.#gate.expect(begun.flatMap((jobs) => [...jobs.keys()]));
+    for (const run of open) {
       // A re-run is newer than what it repeats, and holds nothing before that has ended.
       const repeated = run.rerunOf && this.#active.get(run.rerunOf.runId);
       this.#start(new RunKeeper(run, store.runs), repeated?.done);
     }
     for (const record of unreported) this.#deps.reportEnded(record);
     this.#resumed.resolve();
-    if (open.length > 0)
-      log.info({ runs: open.length, jobs: held.size }, "runs are taken up again");
+    if (open.length > 0) log.info({ runs: open.length }, "runs are taken up again");
   }
 
   /** Hears what GitHub tells, once `resume` is done. What must be remembered is durable when this resolves. */
@@ -163,7 +163,10 @@ export class Fleet {
     if (keeper.record.cancelled) cancel.abort(`Cancelled by ${keeper.record.cancelled.by}.`);
     const done = after
       .then(() => this.#persist(`run ${id}`, () => this.#live(keeper, cancel.signal)))
-      .finally(() => this.#active.delete(id))
+      .finally(() => {
+        this.#active.delete(id);
+        this.#gate.runEnded(id);
+      })
       .then(() => {});
     this.#active.set(id, { keeper, cancel, done });
   }
@@ -178,12 +181,7 @@ export class Fleet {
           const jobs = await store.githubJobs.ofRun(run.githubRunId, run.attempt);
           for (const job of jobs) await this.#explain(run, job, reason);
         },
-        async begun(run) {
-          const known = await store.jobs.ofRun(run.id);
-          // What never was ready to run has no file of its workflow.
-          const begun = known.filter(({ workflowFile }) => workflowFile !== undefined);
-          return new Set(begun.map((job) => job.id));
-        },
+        begun: ({ id }) => this.#begunJobs(id),
         runLeg: (adopted, description, signal) => this.#runLeg(adopted, description, signal),
         unstarted: (adopted, job) => this.#noteUnstarted(adopted, job),
         release: (adopted, signal) => release(adopted, this.#githubJobs, signal),
@@ -201,6 +199,7 @@ export class Fleet {
     signal: AbortSignal,
   ): Promise<JobResult> {
     const { claim, legDeps, store } = this.#deps;
+    this.#gate.back(description.id);
     const work = async () => {
       const deps: LegDeps = {
         ...legDeps(adopted),
@@ -215,6 +214,11 @@ export class Fleet {
     };
     const result = await this.#persist(`job ${description.id}`, work);
     return result ?? (await new Promise<never>(() => {})); // the service stops; the next one goes on
+  }
+
+  async #begunJobs(runId: string): Promise<ReadonlyMap<string, BegunLeg>> {
+    const begun = (await this.#deps.store.jobs.ofRun(runId)).filter(isBegun);
+    return new Map(begun.map((job) => [job.id, { endedAtMs: endOf(job) }]));
   }
 
   async #noteUnstarted(adopted: Adopted, job: UnstartedJob): Promise<void> {
@@ -309,7 +313,7 @@ export class Fleet {
 
   #groupsOf(repository: string): ConcurrencyGroups {
     const key = repository.toLowerCase();
-    const groups = this.#groups.get(key) ?? new ConcurrencyGroups();
+    const groups = this.#groups.get(key) ?? new ConcurrencyGroups(this.#gate.opened);
     this.#groups.set(key, groups);
     return groups;
   }
@@ -321,6 +325,16 @@ export class Fleet {
       retryRefused: true,
     });
   }
+}
+
+/** What never was ready to run has no file of its workflow. */
+function isBegun({ workflowFile }: JobRecord): boolean {
+  return workflowFile !== undefined;
+}
+
+/** One that somebody else's runner took ends as GitHub says. */
+function endOf({ conclusion, completedAtMs }: JobRecord): number | undefined {
+  return conclusion === "neutral" ? undefined : completedAtMs;
 }
 
 function endedRecord(run: RunRecord, id: string) {

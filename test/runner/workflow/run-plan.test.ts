@@ -3,6 +3,7 @@ import { describe, expect, it } from "@jest/globals";
 import type { JobResult } from "../../../runner/job/execute-job.ts";
 import type { JobDescription } from "../../../runner/job/job-description.ts";
 import type { JobEvent } from "../../../runner/job/job-event.ts";
+import { ConcurrencyGroups } from "../../../runner/workflow/concurrency-groups.ts";
 import { readWorkflow } from "../../../runner/workflow/read-workflow.ts";
 import { createRunSlots, type RunPlanOptions, runPlan } from "../../../runner/workflow/run-plan.ts";
 
@@ -654,7 +655,7 @@ describe("a run that an earlier life began", () => {
   const text = jobs(
     `build: { outputs: { o: "x" }, ${RUN} }\nleg: { needs: build, strategy: { max-parallel: 1, matrix: { n: [1, 2, 3] } }, ${RUN} }\nafter: { needs: leg, ${RUN} }`,
   );
-  const begun = new Set(["r1.build", "r1.leg.1", "r1.leg.2"]);
+  const begun = new Map(["r1.build", "r1.leg.1", "r1.leg.2"].map((id) => [id, {}]));
 
   it("and that was cancelled since gives back to runLeg what had begun, and starts nothing more", async () => {
     const target = machine({ build: { conclusion: "success", outputs: { o: "x" } } });
@@ -678,6 +679,49 @@ describe("a run that an earlier life began", () => {
 
     expect(target.ran).toEqual(["build", "leg (1)", "leg (2)"]);
     expect(target.ended).toMatchObject({ "leg (2)": "cancelled", "leg (3)": "cancelled" });
+  });
+
+  it("hears of ended legs in the order in which they ended, past what others hold", async () => {
+    const target = machine({
+      "leg (1)": { outputs: { who: "the last" } },
+      "leg (2)": { outputs: { who: "the first" } },
+    });
+    const group = "concurrency: { group: G, cancel-in-progress: true }";
+    const legs = jobs(
+      `leg: { strategy: { max-parallel: 1, matrix: { n: [1, 2] } }, ${group}, ${RUN} }\nafter: { needs: leg, ${RUN} }`,
+    );
+    const slots = createRunSlots(9);
+    const wish = { group: "g", cancelInProgress: false, queue: "single" } as const;
+    using other = await slots.groups.enter(wish, new AbortController().signal);
+    const ended = new Map([
+      ["r1.leg.1", { endedAtMs: 2 }],
+      ["r1.leg.2", { endedAtMs: 1 }],
+    ]);
+
+    await run(legs, target, { begun: ended, slots });
+
+    expect(target.descriptions.get("after")?.contexts.needs).toMatchObject({
+      leg: { outputs: { who: "the last" } },
+    });
+    expect(other?.cancelled.aborted).toBe(false);
+  });
+
+  it("gives a leg its concurrency group back before newcomers, even one that is cancelled by now", async () => {
+    const opened = Promise.withResolvers<void>();
+    const slots = { ...createRunSlots(9), groups: new ConcurrencyGroups(opened.promise) };
+    const text = jobs(`a: { concurrency: G, ${RUN} }`);
+    const [newcomer, back] = [machine(), machine({}, { holds: true })];
+    const second = run(text, newcomer, { slots, runId: "r2" });
+    const first = run(text, back, { slots, begun: new Map([["r1.a", {}]]) });
+    await back.until(1);
+    opened.resolve();
+    await settle();
+
+    expect(newcomer.ran).toEqual([]);
+    back.started.get("a")?.end();
+    await Promise.all([first, second]);
+
+    expect([...back.ran, ...newcomer.ran]).toEqual(["a", "a"]);
   });
 });
 
