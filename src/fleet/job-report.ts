@@ -34,6 +34,9 @@ export function startJobReport(keeper: JobKeeper, options: JobReportOptions): Jo
       closings.push(endTry(reporter, keeper.record.reason));
       reporter = startTry(keeper, closings, options);
     },
+    async close() {
+      await reporter[Symbol.asyncDispose]();
+    },
     finished() {
       void tellEnd(keeper, reporter, closings).catch((error: unknown) => {
         // The next life tells it again.

@@ -19,6 +19,8 @@ export type JobReport = {
   restart(): void;
   /** The record has its end; what is left to be said is said in the background. */
   finished(): void;
+  /** Nothing more is said, now that the record has no end after all. Resolves when nothing is under way. */
+  close(): Promise<void>;
 };
 
 /** Why a job may not run: shown as `action_required`. */
@@ -67,7 +69,12 @@ export async function runLeg(
   if (known === undefined) await keeper.change({}, "Became ready to run.");
   obeyEarlier(keeper.record, control, await githubJobOf(description.name, deps), deps.run);
   const report = deps.startReport(keeper);
-  const result = await runOurs(description, { ...deps, keeper, control, report }, signal);
+  const ours = { ...deps, keeper, control, report };
+  const result = await runOurs(description, ours, signal).catch(async (error: unknown) => {
+    // The next try has a report of its own, which this one must not contradict.
+    await report.close();
+    throw error;
+  });
   return control.stopped?.kind === "taken" && result.conclusion === "cancelled"
     ? await hostedResult(description, deps, signal)
     : result;
@@ -95,7 +102,11 @@ async function runOurs(
   }
 
   const either = AbortSignal.any([signal, control.signal]);
-  await waitForApproval(description, deps, either);
+  const unapproved = await waitForApproval(description, deps, either);
+  if (unapproved !== undefined) {
+    await finish(deps, unapproved);
+    return unapproved;
+  }
   // Also one that is cancelled: an earlier life may have begun it.
   const result = await deps.runJob(admitted, keeper, report, either);
   const stopped = control.stopped;
@@ -116,28 +127,44 @@ function asBegun(description: JobDescription, { run }: LegDeps): AdmittedJob {
   return { description, repository: run.repository, need, priority: 0, retries: 0 };
 }
 
-/** A job with an environment starts when GitHub queues it, so that reviewers and wait timers hold; or it was cancelled before. */
+/**
+ * A job with an environment starts when GitHub queues it, so that reviewers and wait timers hold; or it was cancelled before.
+ *
+ * @returns How it ended on GitHub without that, such as by a reviewer who rejected it.
+ */
 async function waitForApproval(
   description: JobDescription,
   { keeper, report, githubJobs, run }: OursDeps,
   signal: AbortSignal,
-): Promise<void> {
-  if (description.environment === undefined) return;
-  const isQueued = (jobs: readonly GitHubJobRecord[]) =>
-    jobs.some(({ name, status }) => name === description.name && status !== "waiting") || undefined;
-  const waiting = githubJobs.waitFor(run, isQueued, signal).catch((error: unknown) => {
-    if (!signal.aborted) throw error;
-    return true;
-  });
-  if (await Promise.race([waiting, nextTurn()])) return;
+): Promise<JobResult | undefined> {
+  const { isApproved, state } = keeper.record;
+  if (description.environment === undefined || isApproved || state === "running") return undefined;
+  const decided = (jobs: readonly GitHubJobRecord[]) =>
+    jobs.find(({ name, status }) => name === description.name && status !== "waiting");
   const reason = "Waits for GitHub to queue it: its environment may need an approval.";
-  report.waiting(reason);
-  await keeper.change({ reason }, `Waits: ${reason}`);
-  await waiting;
+  try {
+    const jobs = await githubJobs.waitFor(run, (all) => ({ decided: decided(all) }), signal);
+    if (jobs.decided === undefined) {
+      report.waiting(reason);
+      await keeper.change({ reason }, `Waits: ${reason}`);
+    }
+    const job = jobs.decided ?? (await githubJobs.waitFor(run, decided, signal));
+    if (job.status === "completed" && !job.runnerName) return unapprovedEnd(job);
+    await keeper.change({ isApproved: true });
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+  return undefined;
 }
 
-async function nextTurn(): Promise<undefined> {
-  await new Promise((resolve) => setImmediate(resolve));
+/** Whatever ended it, Berth has not seen that it may start. */
+function unapprovedEnd({ conclusion = "failure" }: GitHubJobRecord): JobResult {
+  const reason = `GitHub ended it (${conclusion}) before it was queued there: its environment was not approved. Run it again on GitHub, which asks for the approval anew.`;
+  return {
+    conclusion: conclusion === "cancelled" || conclusion === "skipped" ? conclusion : "failure",
+    outputs: {},
+    reason,
+  };
 }
 
 async function finish(
@@ -151,8 +178,9 @@ async function finish(
     reason === undefined ? `Ended: ${conclusion}.` : `Ended: ${conclusion}. ${reason}`;
   const completedAtMs = Date.now();
   const result = { conclusion, outputs, reason, death, usage };
-  await keeper.change({ state: "completed", ...result, completedAtMs }, happened);
+  await keeper.change({ state: "completed", ...result, completedAtMs });
   report.finished();
+  await keeper.note(happened);
 }
 
 /** A job that a runner of somebody else's runs, or will: GitHub tells how it ended, but not what it put out. */

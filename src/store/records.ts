@@ -115,6 +115,8 @@ export type JobRecord = {
   /** How often it was run again because its host had failed it. */
   readonly retries: number;
   readonly cancelRequest?: { readonly by: string; readonly atMs: number };
+  /** GitHub has queued it, past what its environment asks for. */
+  readonly isApproved?: boolean;
   readonly checkRunId?: number;
   /** GitHub has taken the last state of its check, or refused it for good. */
   readonly isReported: boolean;
