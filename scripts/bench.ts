@@ -25,8 +25,10 @@ import { logSeconds, makeRepository, runAct, runBerth, workflowOf } from "./benc
 import { measureScheduler } from "./bench/scheduler-figures.ts";
 import { measureWebhooks } from "./bench/webhook-figures.ts";
 
-// Imports the workflow parser, and so has to come after what makes that possible.
+// These import the workflow parser, and so have to come after what makes that possible.
 const { pipelineSeconds } = await import("./bench/log-pipeline.ts");
+const { measureService } = await import("./bench/service-figures.ts");
+const { measureServiceMemory } = await import("./bench/service-memory.ts");
 
 const { values: flags } = parseArgs({
   options: {
@@ -147,6 +149,9 @@ await measureActions({
 measureScheduler(note);
 
 await measureWebhooks(note);
+
+await measureService(note, { docker, image });
+await measureServiceMemory(note);
 
 console.log(figures.table());
 writeFileSync(

@@ -48,7 +48,7 @@ export async function medians(
   return [middle(pairs.map(([value]) => value)), middle(pairs.map(([, value]) => value))];
 }
 
-function middle(values: readonly number[]): number {
+export function middle(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 }
 

@@ -14,6 +14,8 @@ const NODE = dirname(process.execPath);
 const COMMAND = join(import.meta.dirname, "../../dist/berth.js");
 const REPOSITORY = "octo/hello";
 const LOOK_AGAIN_MS = 50;
+/** A test that waits for nothing ends, and says what the service said last. */
+const PATIENCE_MS = 30_000;
 
 export type ServiceOptions = {
   /** Files of the repository `octo/hello`. */
@@ -28,6 +30,8 @@ export type ServiceOptions = {
 export type TestService = AsyncDisposable & {
   readonly hub: LocalHub;
   readonly folder: string;
+  /** Of the process that runs now. */
+  pid(): number | undefined;
   /** What it has said on stderr, in all its lives. */
   said(): string;
   start(): Promise<void>;
@@ -51,6 +55,7 @@ export async function startServiceOnLocalhub(options: ServiceOptions): Promise<T
   const folder = await mkdtemp(join(tmpdir(), "berth-service-"));
   const hub = await startLocalHub({
     organizations: [{ login: "octo", repositories: [{ name: "hello", files: options.files }] }],
+    users: ["octocat", "stranger"],
     webhook: { secret: "s3cret" },
     ...options.hub,
   });
@@ -123,6 +128,7 @@ export async function startServiceOnLocalhub(options: ServiceOptions): Promise<T
   return {
     hub,
     folder,
+    pid: () => child?.pid,
     said: () => said,
     start,
     stop: () => end("SIGTERM"),
@@ -141,11 +147,13 @@ export async function startServiceOnLocalhub(options: ServiceOptions): Promise<T
       return Object.fromEntries(ours.map((check) => [check.name.replace("Berth / ", ""), check]));
     },
     async until(look) {
-      for (;;) {
+      const until = Date.now() + PATIENCE_MS;
+      while (Date.now() < until) {
         const found = await look();
         if (found !== undefined && found !== false) return found;
         await sleep(LOOK_AGAIN_MS);
       }
+      throw new Error(`Waited in vain: ${look}\n${said.slice(-4_000)}`);
     },
     leftovers,
     async [Symbol.asyncDispose]() {
