@@ -25,7 +25,8 @@ export function createLog(options: {
       out.write(mask(line.toString()), () => done());
     },
   });
-  const serializers = { err: level === "debug" ? pino.stdSerializers.err : whyOf };
+  const err = level === "debug" ? pino.stdSerializers.err : whyOf;
+  const serializers = { err, error: whyOf, cause: whyOf };
   if (format === "json") {
     const timestamp = pino.stdTimeFunctions.isoTime;
     return bound(pino({ level, base: null, timestamp, serializers }, masked));
@@ -35,9 +36,16 @@ export function createLog(options: {
     singleLine: true,
     translateTime: "SYS:HH:MM:ss",
     ignore: "pid,hostname",
+    errorLikeObjectKeys: [],
     destination: masked,
   });
-  return bound(pino({ level, serializers }, forPeople));
+  const formatters = level === "debug" ? {} : { log: inOneLine };
+  return bound(pino({ level, serializers, formatters }, forPeople));
+}
+
+/** What is called `err` would stand on lines of its own, which only a stack needs. */
+function inOneLine({ err, ...fields }: { [name: string]: unknown }) {
+  return err === undefined ? fields : { ...fields, why: whyOf(err) };
 }
 
 /** Without its stack, which is for those who work on Berth. */

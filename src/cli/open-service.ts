@@ -82,11 +82,10 @@ export async function openService(options: ServiceOptions): Promise<Service> {
   const app = opened.use(openGitHubApp({ ...appOptions(config), env, log }));
   const hostWatch = watchHosts(hosts, { scheduler, store: store.hosts, log });
   const starting = AbortSignal.any([signal, ...(options.starting ? [options.starting] : [])]);
-  await Promise.all([
-    greetGitHub({ ...appOptions(config), env, log }),
-    hostWatch.probe(starting).then(() => mustHaveHost(scheduler.hosts())),
-  ]);
+  await greetGitHub({ ...appOptions(config), env, log });
+  await hostWatch.probe(starting);
   starting.throwIfAborted();
+  mustHaveHost(scheduler.hosts());
 
   const fleet = openFleet({
     ...{ store, scheduler, storeFolder, stateFolder, version, log, signal },

@@ -94,7 +94,7 @@ function cannotListen(listen: ListenAddress, cause: unknown): BerthError {
   const code = isSystem ? cause.code : undefined;
   const { reason, remedy } = explain(code, cause);
   return new BerthError("PORT_IN_USE", {
-    message: `Cannot listen on ${where}: ${reason}.`,
+    message: `The address ${where} cannot be listened on: ${reason}.`,
     remedy,
     cause,
   });

@@ -165,7 +165,7 @@ describe("the server", () => {
 
     await expect(second).rejects.toMatchObject({
       code: "PORT_IN_USE",
-      message: `Cannot listen on 127.0.0.1:${server.port}: another process listens there, perhaps an earlier berth serve.`,
+      message: `The address 127.0.0.1:${server.port} cannot be listened on: another process listens there, perhaps an earlier berth serve.`,
       remedy: expect.stringContaining('"listen" in berth.yml'),
     });
   });
@@ -179,7 +179,7 @@ describe("the server", () => {
 
     await expect(listening).rejects.toMatchObject({
       code: "PORT_IN_USE",
-      message: "Cannot listen on 192.0.2.1:0: this machine has no such address.",
+      message: "The address 192.0.2.1:0 cannot be listened on: this machine has no such address.",
     });
   });
 });
