@@ -124,7 +124,13 @@ export async function startServiceOnLocalhub(options: ServiceOptions): Promise<T
     ];
   }
 
-  await start();
+  try {
+    await start();
+  } catch (error) {
+    await hub[Symbol.asyncDispose]();
+    await rm(folder, { recursive: true, force: true });
+    throw error;
+  }
   return {
     hub,
     folder,

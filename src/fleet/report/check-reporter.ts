@@ -109,8 +109,11 @@ export function startCheckReporter(options: CheckReporterOptions): CheckReporter
   return {
     waiting(reason) {
       if (phase.ending !== undefined || phase.waiting === reason) return;
+      const isFirst = !phase.waiting;
       phase = { waiting: reason };
       loop.changed();
+      // A check may have been made before anything was known; a whole minute without a reason leaves people guessing.
+      if (isFirst) void loop.flush();
     },
     hear: (event) => fold(event, now()),
     async recall(told) {

@@ -46,20 +46,26 @@ it("makes the check with what the job waits for, keeps its id, and tells its end
   expect(calls).toEqual(["create queued: Waits: no host is free.", "success: Succeeded"]);
 });
 
-it("updates what waits once a minute, with the newest reason", async () => {
+it("tells the first reason at once, then the newest once a minute", async () => {
   const { start, clock, calls, called } = github();
   await using reporter = start();
   await reporter.flush();
 
   reporter.waiting("a.");
+  await called(2);
+  await turn();
   clock.advance(59_999);
   reporter.waiting("b.");
+  reporter.waiting("c.");
   await turn();
-  expect(calls).toHaveLength(1);
+  expect(calls).toHaveLength(2);
   clock.advance(1);
-  await called(2);
+  await called(3);
 
-  expect(calls).toEqual(["create queued: Waits for a place", "queued: Waits: b."]);
+  expect(calls).toEqual([
+    "create queued: Waits for a place",
+    ...["queued: Waits: a.", "queued: Waits: c."],
+  ]);
 });
 
 it("updates what runs every 5 seconds, however much happens, and not when nothing does", async () => {
