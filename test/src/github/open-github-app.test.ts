@@ -63,6 +63,7 @@ it("reads a run, its jobs and what is open", async () => {
   const open = await octo.openRuns(REPO);
   await octo.cancelRun(REPO, id);
   await octo.cancelRun(REPO, id); // it has ended: nothing to do
+  await octo.cancelRun(REPO, id, { isForced: true });
 
   expect(run).toMatchObject({
     ...{ id, attempt: 1, event: "push", headSha: sha, headBranch: "main", title: "Go" },
