@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { BerthError, textOf } from "../../runner/errors.ts";
+import { evaluateTemplate, toText } from "../../runner/expressions/evaluate.ts";
 import type { Json } from "../../runner/expressions/template.ts";
 import type { JobDescription } from "../../runner/job/job-description.ts";
 import { fillContainer } from "../config/container-template.ts";
@@ -15,14 +16,14 @@ import type { Refusal } from "./run-leg.ts";
 const DEFAULT_MAX_MINUTES = 360;
 
 /** What a job's labels, its profile and the policy come to. */
-export function admitJob(
+export async function admitJob(
   description: JobDescription,
   {
     repository,
     claim,
     policy,
   }: { repository: string; claim: Claim } & Pick<ServiceConfig, "policy">,
-): AdmittedJob | Refusal {
+): Promise<AdmittedJob | Refusal> {
   const need = claim.need(description.labels);
   if (typeof need === "string") return { reason: need };
   const profile = claim.profile(need);
@@ -35,6 +36,8 @@ export function admitJob(
     const { rule, reason, remedy } = denial;
     return { reason: `Denied by ${rule}: ${reason} ${remedy}` };
   }
+  const environment = await environmentOf(description);
+  if (environment instanceof BerthError) return { reason: textOf(environment) };
   const { timeoutMinutes } = description;
   return {
     description: {
@@ -46,6 +49,7 @@ export function admitJob(
     priority: profile?.priority ?? 0,
     retries: profile?.retries ?? 0,
     ...(image !== undefined && { image }),
+    ...(environment !== undefined && { environment }),
     ...(settings !== undefined && { settings }),
     ...(profile !== undefined && { profile }),
   };
@@ -67,6 +71,21 @@ function settingsOf(
       suffix: createHash("sha256").update(id).digest("hex").slice(0, 8),
       image,
     });
+  } catch (error) {
+    if (error instanceof BerthError) return error;
+    throw error;
+  }
+}
+
+/** The name of a job's environment; a mapping has it as `name`. */
+async function environmentOf({
+  environment,
+  contexts,
+}: JobDescription): Promise<string | undefined | BerthError> {
+  if (environment === undefined) return undefined;
+  try {
+    const value = await evaluateTemplate(environment, { contexts });
+    return toText(isObject(value) ? (value.name ?? null) : value) || undefined;
   } catch (error) {
     if (error instanceof BerthError) return error;
     throw error;

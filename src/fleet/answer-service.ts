@@ -20,14 +20,20 @@ export type AnswerDeps = {
 /** What the service answers to commands: all of it from the store, which knows as much after a restart as before. */
 export function answerService(deps: AnswerDeps): ServiceApi {
   const { store, storeFolder, fleet, scheduler, hostWatch, heartbeats } = deps;
+  // Why a job waits changes too often to be kept each time.
+  const asOfNow = (job: JobRecord) => fleet.controls.get(job.id)?.keeper.record ?? job;
+  const jobOf = async (id: string) => {
+    const job = await store.jobs.get(id);
+    return job && asOfNow(job);
+  };
   return {
-    jobs: (wanted) => store.jobs.list(wanted),
+    jobs: async (wanted) => (await store.jobs.list(wanted)).map(asOfNow),
     async job(id) {
-      const job = await store.jobs.get(id);
+      const job = await jobOf(id);
       return job && { job, history: await store.history.ofJob(id) };
     },
     async why(id) {
-      const job = await store.jobs.get(id);
+      const job = await jobOf(id);
       return job && (await explainJob(job, store));
     },
     cancel: (id, by) => fleet.cancel(id, by),

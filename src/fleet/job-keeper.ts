@@ -17,12 +17,17 @@ export class JobKeeper {
     return this.#record;
   }
 
-  /** Changes the record, durably: `undefined` takes a field away. `happened` is a line of the job's history. */
-  async change(changes: Changes, happened?: string): Promise<void> {
+  /** Changes the record for whoever asks this process; the next durable change keeps it. */
+  tell(changes: Changes): void {
     const fields = Object.entries({ ...this.#record, ...changes });
     this.#record = Object.fromEntries(
       fields.filter(([, value]) => value !== undefined),
     ) as JobRecord;
+  }
+
+  /** Changes the record, durably: `undefined` takes a field away. `happened` is a line of the job's history. */
+  async change(changes: Changes, happened?: string): Promise<void> {
+    this.tell(changes);
     await this.#store.jobs.put(this.#record);
     if (happened !== undefined) await this.note(happened);
   }

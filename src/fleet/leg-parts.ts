@@ -1,4 +1,3 @@
-import { evaluateTemplate, toText } from "../../runner/expressions/evaluate.ts";
 import type { ExecuteJobDeps } from "../../runner/job/execute-job.ts";
 import type { JobDescription } from "../../runner/job/job-description.ts";
 import type { ServiceConfig } from "../config/resolve-files.ts";
@@ -69,9 +68,11 @@ export function legParts(
         (await keptResult(leg.name, run.rerunOf, store)) ?? { conclusion: "skipped", outputs: {} }
       );
     },
-    admit(description) {
+    async admit(description) {
       const { policy } = options.config();
-      return admitJob(description, { repository: run.repository, claim: options.claim(), policy });
+      return await admitJob(description, {
+        ...{ repository: run.repository, claim: options.claim(), policy },
+      });
     },
     startReport(keeper) {
       const job = workflow.jobs.find(({ id }) => id === keeper.record.jobKey);
@@ -104,20 +105,21 @@ function partsOfJob(
       openJobJournal(jobFolder(storeFolder, id), {
         maxLogBytes: options.config().store.maxLogSize.bytes,
       }),
-    openTokens: ({ repository, description }, execution) => {
+    openTokens: ({ repository, description }, execution, cancelled) => {
       // GitHub gives the code of a fork no more than reading, whatever its workflow says.
       const permissions = facts.isFork
         ? readOnly(description.permissions)
         : description.permissions;
-      const jobToken = async (...asked: Parameters<Installation["jobToken"]>) => {
-        const work = () => installation.jobToken(...asked);
-        const token = await persist("make a job's token", work, { log, signal });
-        return token ?? (await new Promise<never>(() => {})); // the process stops
-      };
-      return openJobTokens(
-        { jobToken, revokeToken: (token) => installation.revokeToken(token) },
-        { execution, repository, permissions, kept, log, hide: options.hide },
-      );
+      return openJobTokens(installation, {
+        ...{ execution, repository, permissions, kept, log, hide: options.hide },
+        async insist(work) {
+          const either = AbortSignal.any([signal, cancelled]);
+          const done = await persist("make a job's token", work, { log, signal: either });
+          if (done !== undefined) return done;
+          if (signal.aborted) await new Promise<never>(() => {}); // the process stops
+          throw cancelled.reason;
+        },
+      });
     },
     openActions: (token) =>
       openActionSource({
@@ -129,10 +131,9 @@ function partsOfJob(
         localActions: [],
         stateFolder,
       }),
-    async secretsFor({ description }) {
+    async secretsFor({ environment }) {
       // The code of a fork is a stranger's, whatever policy lets it do.
       if (facts.isFork) return {};
-      const environment = await environmentOf(description);
       return await options.secretsFor({
         repository: run.repository,
         ...(environment !== undefined && { environment }),
@@ -149,15 +150,4 @@ function readOnly(permissions: JobDescription["permissions"]): JobDescription["p
     ([scope, level]) => [scope, level === "write" ? "read" : level] as const,
   );
   return permissions && Object.fromEntries(capped);
-}
-
-/** The name of a job's environment; a mapping has it as `name`. */
-async function environmentOf({
-  environment,
-  contexts,
-}: JobDescription): Promise<string | undefined> {
-  if (environment === undefined) return undefined;
-  const value = await evaluateTemplate(environment, { contexts });
-  if (typeof value !== "object" || value === null) return toText(value);
-  return "name" in value ? toText(value.name ?? null) : undefined;
 }

@@ -56,6 +56,7 @@ export async function readRunFacts(options: ReadRunFactsOptions): Promise<ReadRu
   if (typeof given === "string") return { kind: "left", reason: given, lacksEvent };
 
   const headRepository = headRepositoryOf(run, payload);
+  const isFork = !isSame(headRepository, run.repository.fullName);
   const association = associationOf(payload);
   return {
     kind: "facts",
@@ -67,8 +68,10 @@ export async function readRunFacts(options: ReadRunFactsOptions): Promise<ReadRu
       ...(workflowText !== undefined && { workflowText }),
       github: contextOf(run, { ...options, refs: used.refs, event: given.event }),
       inputs: given.inputs,
-      vars,
-      isFork: !isSame(headRepository, run.repository.fullName),
+      // Variables are not passed to the pull requests of forks:
+      // https://docs.github.com/en/actions/how-tos/write-workflows/choose-what-workflows-do/use-variables
+      vars: isFork && isOfPullRequest(run.event) ? {} : vars,
+      isFork,
       headRepository,
       ...(association !== undefined && { authorAssociation: association }),
       title: run.title,
@@ -188,4 +191,9 @@ function associationOf(payload: Json | undefined): string | undefined {
 function asObject(value: Json | undefined): { readonly [key: string]: Json } {
   const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
   return isObject ? (value as { readonly [key: string]: Json }) : {};
+}
+
+/** `pull_request_target` runs what is in the base. */
+function isOfPullRequest(event: string): boolean {
+  return ["pull_request", "pull_request_review", "pull_request_review_comment"].includes(event);
 }

@@ -1,4 +1,5 @@
 import type { ActionSource } from "../../runner/actions/action-source.ts";
+import { BerthError, textOf } from "../../runner/errors.ts";
 import { type ExecuteJobDeps, executeJob, type JobResult } from "../../runner/job/execute-job.ts";
 import type { JobDescription } from "../../runner/job/job-description.ts";
 import type { Annotation, JobEvent } from "../../runner/job/job-event.ts";
@@ -21,6 +22,8 @@ export type AdmittedJob = {
   /** How often it may be run again when its host has failed it. */
   readonly retries: number;
   readonly image?: string | undefined;
+  /** The name of its environment. */
+  readonly environment?: string | undefined;
   readonly settings?: ContainerSettings | undefined;
   /** What its workflow's own containers may ask for. */
   readonly profile?: Profile;
@@ -32,7 +35,11 @@ export type JobTokens = AsyncDisposable & {
   readonly earlier: readonly string[];
   /** What the workflow wants of a token and the App cannot give, such as `packages: write`. */
   readonly missing: readonly string[];
-  /** One that is good for a while yet. */
+  /**
+   * One that is good for a while yet.
+   *
+   * @throws {BerthError} `GITHUB_REFUSED`
+   */
   fresh(): Promise<string>;
 };
 
@@ -41,7 +48,8 @@ export type RunJobDeps = {
   readonly place: Scheduler["place"];
   hostOf(name: string): HostPlaces | undefined;
   openJournal(executionId: string): Promise<JobJournal>;
-  openTokens(job: AdmittedJob, executionId: string): Promise<JobTokens>;
+  /** The signal ends the wait for the first of them. */
+  openTokens(job: AdmittedJob, executionId: string, signal: AbortSignal): Promise<JobTokens>;
   openActions(token: string): ActionSource & AsyncDisposable;
   secretsFor(job: AdmittedJob): Promise<{ readonly [name: string]: string }>;
   /** What the workflow asks for and Berth does not have, to be shown beside the job. */
@@ -116,13 +124,16 @@ async function tryOnce(
   if (lease === undefined) return cancelledBefore(signal);
   await using _lease = lease;
   const host = deps.hostOf(lease.record.host);
-  if (host === undefined) return hostGone(lease.record.host);
   const id = executionId(keeper.record);
+  if (host === undefined) {
+    await using _tokens = await deps.openTokens(job, id, signal);
+    return hostGone(lease.record.host);
+  }
   await using journal = await deps.openJournal(id);
   if (journal.isFinished) {
     const result = await toldResult(journal, deps);
     // Its tokens end with it.
-    await using _tokens = await deps.openTokens(job, id);
+    await using _tokens = await deps.openTokens(job, id, signal);
     // The life that finished it may have died before it had removed everything.
     await host.removeJob(id);
     return result;
@@ -139,7 +150,7 @@ async function tryOnce(
 async function waitForPlace(
   job: AdmittedJob,
   keeper: JobKeeper,
-  { place, report }: RunJobDeps,
+  { place, report, log }: RunJobDeps,
   signal: AbortSignal,
 ): Promise<Lease | undefined> {
   const { record } = keeper;
@@ -150,17 +161,20 @@ async function waitForPlace(
     priority: job.priority,
     readyAtMs: record.createdAtMs,
   };
-  let telling = Promise.resolve();
+  let isTold = false;
   const onWait = (reason: string) => {
     report.waiting(reason);
-    telling = telling.then(() => keeper.change({ reason }, `Waits: ${reason}`));
+    keeper.tell({ reason });
+    if (isTold) return;
+    // Once: in a long line the reason changes each second, and the next life tells it anew.
+    isTold = true;
+    keeper.change({}, `Waits: ${reason}`).catch((error: unknown) => {
+      log.warn({ job: record.id, error: textOf(error) }, "not kept why a job waits");
+    });
   };
   try {
-    const lease = await place(request, { onWait, signal });
-    await telling;
-    return lease;
+    return await place(request, { onWait, signal });
   } catch (error) {
-    await telling;
     if (signal.aborted) return undefined;
     throw error;
   }
@@ -179,8 +193,12 @@ async function execute(
   deps: RunJobDeps,
   signal: AbortSignal,
 ): Promise<JobResult> {
-  await using tokens = await deps.openTokens(job, id);
-  const token = await tokens.fresh();
+  await using tokens = await deps.openTokens(job, id, signal);
+  const token = await tokens.fresh().catch((error: unknown) => noToken(error, signal));
+  if (typeof token !== "string") {
+    await host.removeJob(id);
+    return token;
+  }
   await using actions = deps.openActions(token);
   const secrets = { ...(await deps.secretsFor(job)), GITHUB_TOKEN: token };
   if (journal.checkpoints.length === 0) {
@@ -221,6 +239,13 @@ async function execute(
   // What an engine that was gone could not remove when the place was left, or what an earlier life began to make.
   if (result.death !== undefined || journal.generation > 1) await host.removeJob(id);
   return result;
+}
+
+/** @throws What may be over the next time. */
+function noToken(error: unknown, signal: AbortSignal): JobResult {
+  if (signal.aborted) return cancelledBefore(signal);
+  if (!(error instanceof BerthError) || error.code !== "GITHUB_REFUSED") throw error;
+  return { conclusion: "failure", outputs: {}, reason: textOf(error) };
 }
 
 function tokenLacks({ missing }: JobTokens): Annotation[] {

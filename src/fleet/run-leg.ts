@@ -37,7 +37,7 @@ export type LegDeps = {
   /** The result of a job that a re-run does not repeat. */
   kept(description: JobDescription): Promise<JobResult | undefined>;
   /** Applies profile and policy. */
-  admit(description: JobDescription): AdmittedJob | Refusal;
+  admit(description: JobDescription): Promise<AdmittedJob | Refusal>;
   startReport(keeper: JobKeeper): JobReport;
   runJob(
     job: AdmittedJob,
@@ -93,7 +93,7 @@ async function runOurs(
 ): Promise<JobResult> {
   const { keeper, control, report, blocked } = deps;
   const why = blocked[description.job];
-  const asked = why === undefined ? deps.admit(description) : { reason: why };
+  const asked = why === undefined ? await deps.admit(description) : { reason: why };
   const isRunning = keeper.record.state === "running";
   const admitted = "reason" in asked && isRunning ? asBegun(description, deps) : asked;
   if ("reason" in admitted) {
