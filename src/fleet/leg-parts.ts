@@ -64,9 +64,10 @@ export function legParts(
         if (result !== undefined) return result;
       }
       if (run.rerunOf === undefined || isRepeated(leg, run.rerunOf, workflow)) return undefined;
-      return (
-        (await keptResult(leg.name, run.rerunOf, store)) ?? { conclusion: "skipped", outputs: {} }
-      );
+      const result = await keptResult(leg.name, run.rerunOf, store);
+      // Of somebody else's job GitHub knows the result.
+      if (result !== undefined || !options.claim().isOurs(leg.labels)) return result;
+      return { conclusion: "skipped", outputs: {} };
     },
     async admit(description) {
       const { policy } = options.config();

@@ -20,6 +20,9 @@ export type ReleaseDeps = {
 /**
  * What becomes of GitHub's own jobs, which stay queued there when ours have ended: the run is cancelled once nothing of it is left that
  * somebody else runs; else it is left, and GitHub drops it after a day.
+ *
+ * @throws The signal's reason when the service stops before that is done.
+ * @throws {BerthError} `GITHUB_REFUSED`
  */
 export async function releaseRun(
   run: RunKeeper,
@@ -42,6 +45,8 @@ export async function releaseRun(
   if (cancelled === undefined) await cancel(false);
   // Of a cancelled run GitHub still queues the jobs whose `if` holds, such as `always()`.
   if (await onlyOursAreOpen(run.record, deps, signal)) await cancel(true);
+  // The service stops: the next one does the rest.
+  signal.throwIfAborted();
 }
 
 /** Waits until all that is open of a run is ours, and then is true; false when it has ended. */

@@ -69,17 +69,29 @@ export function isRepeated(
 export async function keptResult(
   name: string,
   rerunOf: NonNullable<RunRecord["rerunOf"]>,
-  store: Pick<Store, "runs" | "jobs">,
+  store: Pick<Store, "runs" | "jobs" | "githubJobs">,
 ): Promise<JobResult | undefined> {
   const jobs = await store.jobs.ofRun(rerunOf.runId);
   const found = jobs.find((job) => job.name === name && job.state === "completed");
   if (found !== undefined) {
     const { conclusion = "failure", outputs = {} } = found;
-    const hasRun = conclusion !== "action_required" && conclusion !== "neutral";
-    return { conclusion: hasRun ? conclusion : "failure", outputs };
+    if (conclusion === "neutral") return await takenResult(name, rerunOf, store);
+    return { conclusion: conclusion === "action_required" ? "failure" : conclusion, outputs };
   }
   const earlier = await store.runs.get(rerunOf.runId);
   return earlier?.rerunOf === undefined
     ? undefined
     : await keptResult(name, earlier.rerunOf, store);
+}
+
+/** How a job ended that somebody else's runner took. */
+async function takenResult(
+  name: string,
+  { runId }: NonNullable<RunRecord["rerunOf"]>,
+  { githubJobs }: Pick<Store, "githubJobs">,
+): Promise<JobResult> {
+  const [githubRunId = 0, attempt = 1] = runId.split("-").map(Number);
+  const jobs = await githubJobs.ofRun(githubRunId, attempt);
+  const conclusion = jobs.find((job) => job.name === name)?.conclusion;
+  return { conclusion: conclusion === "success" ? "success" : "failure", outputs: {} };
 }
