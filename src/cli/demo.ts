@@ -25,6 +25,7 @@ type DemoOptions = {
 const PATIENCE_MS = 180_000;
 /** How long jobs may take to end once they are cancelled. */
 const CANCEL_MS = 15_000;
+const QUIET_MS = 300;
 
 /** `berth demo`: the whole way of a job, from a push to its check, on this machine alone; nothing to sign up for. */
 export function demoCommand(interrupts: Interrupts): Command {
@@ -42,9 +43,7 @@ export function demoCommand(interrupts: Interrupts): Command {
     .action(async (flags: DemoFlags, command: Command) => {
       const { logLevel = "warn" } = command.optsWithGlobals<{ logLevel?: LogLevel }>();
       const { stdout, stderr, env } = process;
-      const code = await demo(flags, { io: { stdout, stderr, env }, interrupts, logLevel });
-      // Jobs that a second Ctrl-C did not wait for have lost their containers by now; nothing of them may go on.
-      process.exit(code);
+      process.exitCode = await demo(flags, { io: { stdout, stderr, env }, interrupts, logLevel });
     });
 }
 
@@ -79,7 +78,7 @@ async function play(
   print(opening(demo));
   const sha = await demo.hub.commit(EXAMPLE, EXAMPLE_COMMIT);
   print(`octocat pushes ${sha.slice(0, 7)} to main: ${EXAMPLE_COMMIT.message}\n\n`);
-  const watch = watchDemo(demo, storyTeller(print, style), second);
+  const watch = watchDemo(demo, storyTeller(print, style));
   await watchWhile(watch, () => !watch.isOver() && watch.quietForMs() < PATIENCE_MS, first);
   if (!first.aborted) {
     await demo.hub.settled();
@@ -90,10 +89,8 @@ async function play(
     print(stayText(demo));
     await watchWhile(watch, () => true, first);
   }
-  if (first.aborted) {
-    print("\nStops: cancels what runs, and removes everything.\n");
-    await cancelJobs(demo, watch, second);
-  }
+  if (first.aborted) print("\nStops: cancels what runs, and removes everything.\n");
+  if (first.aborted || !watch.isOver()) await cancelJobs(demo, watch, second);
   return hasSucceeded(demo.hub);
 }
 
@@ -104,16 +101,23 @@ Berth:  hears of events at ${service.url}/webhooks/github; its host "${host.name
 `;
 }
 
-/** As a person would, who cancels the runs on GitHub; then their jobs have a while to end. */
+/** As a person would, who cancels the runs on GitHub; their jobs have a while to end, or until `hurry`. Those that have not then lose their place. */
 async function cancelJobs(
-  { hub, service }: Demo,
+  { hub, service, removeRemains }: Demo,
   watch: DemoWatch,
-  signal: AbortSignal,
+  hurry: AbortSignal,
 ): Promise<void> {
   service.drain();
   for (const run of hub.runs()) {
     if (run.status !== "completed") hub.cancelRun(run.id);
   }
+  // What the service has only just heard of shows itself within that time.
+  const isOver = () => watch.isOver() && watch.quietForMs() > QUIET_MS;
   const until = performance.now() + CANCEL_MS;
-  await watchWhile(watch, () => !watch.isOver() && performance.now() < until, signal);
+  await watchWhile(watch, () => !isOver() && performance.now() < until, hurry);
+
+  while (!watch.isOver() && performance.now() < until + CANCEL_MS) {
+    await removeRemains();
+    await watch.look();
+  }
 }

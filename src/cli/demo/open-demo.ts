@@ -27,6 +27,8 @@ export type Demo = AsyncDisposable & {
   /** Its `berth.yml`, for `-c` of other commands. */
   readonly configFile: string;
   readonly storeFolder: string;
+  /** Takes from jobs that run what they have. */
+  removeRemains(): Promise<void>;
 };
 
 const HOST = "quay";
@@ -52,7 +54,7 @@ export async function openDemo(
   const folder = await mkdtemp(join(tmpdir(), "berth-demo-"));
   opened.defer(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }));
   const hub = opened.use(await startHub(machine));
-  const configFile = await writeConfig(folder, hub, machine);
+  const configFile = await writeConfig(folder, hub);
 
   const { env } = io;
   const read = readConfig(configFile, { env, cwd: folder });
@@ -62,7 +64,10 @@ export async function openDemo(
   const log = createLog({ level: logLevel, format: "text", out: io.stderr, mask: masker.mask });
 
   const host = opened.use(await openHost(machine, { folder, log, env }));
-  opened.defer(() => removeRemains(host));
+  const removeRemains = async () => {
+    for (const jobId of await host.jobsWithRemains()) await host.removeJob(jobId);
+  };
+  opened.defer(removeRemains);
   const storeFolder = join(folder, "store");
   const service = opened.use(
     await openService({
@@ -77,7 +82,15 @@ export async function openDemo(
 
   const kept = opened.move();
   return {
-    ...{ hub, service, configFile, storeFolder, host, claim: createClaim(read.config) },
+    ...{
+      hub,
+      service,
+      configFile,
+      storeFolder,
+      host,
+      removeRemains,
+      claim: createClaim(read.config),
+    },
     [Symbol.asyncDispose]: () => kept.disposeAsync(),
   };
 }
@@ -94,11 +107,7 @@ async function startHub(machine: ReadyMachine | undefined): Promise<LocalHub> {
   });
 }
 
-async function writeConfig(
-  folder: string,
-  hub: LocalHub,
-  machine: ReadyMachine | undefined,
-): Promise<string> {
+async function writeConfig(folder: string, hub: LocalHub): Promise<string> {
   const config = {
     github: {
       ...{ url: hub.url, apiUrl: hub.apiUrl },
@@ -106,7 +115,7 @@ async function writeConfig(
       webhookSecretFile: "webhook-secret",
     },
     listen: "127.0.0.1:0",
-    hosts: [{ name: HOST, slots: SLOTS, ...(machine && { docker: machine.engine.endpoint }) }],
+    hosts: [{ name: HOST, slots: SLOTS }],
     store: { path: "store" },
   };
   const write = (name: string, text: string) =>
@@ -131,9 +140,4 @@ async function openHost(
     connect: thisMachine({ docker: machine.engine.endpoint }),
     serviceId: `demo-${randomBytes(8).toString("hex")}`,
   });
-}
-
-/** Of jobs that were not waited for. */
-async function removeRemains(host: HostPlaces): Promise<void> {
-  for (const jobId of await host.jobsWithRemains()) await host.removeJob(jobId);
 }

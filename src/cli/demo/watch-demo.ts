@@ -57,9 +57,8 @@ export async function watchWhile(
 export function watchDemo(
   { hub, claim, configFile, storeFolder }: Demo,
   show: (news: DemoNews) => void,
-  signal: AbortSignal,
 ): DemoWatch {
-  const service = findService(configFile, signal);
+  const service = findService(configFile, new AbortController().signal);
   const known = new Map<string, DemoJob>();
   const followed = new Map<string, { isOver: boolean }>();
   let delivered = 0;
