@@ -46,7 +46,9 @@ export async function adoptRun(run: RunRecord, deps: AdoptRunDeps): Promise<Adop
   // A profile may be gone since: jobs that were begun under it are still ours.
   const isOurs = (labels: readonly string[]) =>
     claim.isOurs(labels) || begun.has(labels.join("\n"));
-  const answer = await adoptable({ facts, isOurs, mixed: config.mixed });
+  // What was adopted is gone on with.
+  const mixed = run.state === "adopted" ? "run" : config.mixed;
+  const answer = await adoptable({ facts, isOurs, mixed });
   return answer.kind === "no"
     ? { kind: "left", reason: answer.reason }
     : { ...answer, kind: "adopted", facts, carried: run.carried ?? (await carriedOver(run, deps)) };
