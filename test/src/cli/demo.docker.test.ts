@@ -1,7 +1,9 @@
+import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Readable } from "node:stream";
 import { afterEach, beforeEach, expect, it } from "@jest/globals";
 import { OWNER_LABEL } from "../../../src/containers/labels.ts";
 import { jobImage, testEngine } from "../../engine.ts";
@@ -45,25 +47,29 @@ it("shows the way from a push to the checks on GitHub, and leaves nothing", asyn
   expect(readdirSync(join(cwd, "tmp"))).toEqual([]);
 });
 
-it("cancels what runs and leaves nothing when Ctrl-C comes in the midst", async () => {
+it.each(["once", "twice"])("leaves nothing when Ctrl-C comes in the midst, %s", async (times) => {
   const demo = startBerth(["demo"], { cwd, env });
   const done = ending(demo);
-  let printed = "";
-  while (!printed.includes("starts on the host")) {
-    const [chunk] = (await once(demo.stdout as NonNullable<typeof demo.stdout>, "data")) as [
-      Buffer,
-    ];
-    printed += chunk.toString();
-  }
+  await prints(demo, "starts on the host");
   demo.kill("SIGINT");
+  if (times === "twice") {
+    await prints(demo, "\nStops: ");
+    demo.kill("SIGINT");
+  }
   const { code, stdout } = await done;
 
   expect(code).toBe(130);
-  expect(stdout).toContain("cancelled");
   expect(stdout).not.toContain("── Demo:");
   expect(await leftovers(demo.pid)).toEqual([]);
   expect(readdirSync(join(cwd, "tmp"))).toEqual([]);
 });
+
+async function prints({ stdout }: ChildProcess, text: string): Promise<void> {
+  for (let printed = ""; !printed.includes(text); ) {
+    const [chunk] = (await once(stdout as Readable, "data")) as [Buffer];
+    printed += chunk.toString();
+  }
+}
 
 /** What a process has made for jobs and not removed. */
 async function leftovers(pid: number | undefined): Promise<(string | undefined)[]> {
