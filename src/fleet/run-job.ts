@@ -121,7 +121,7 @@ async function tryOnce(
   signal: AbortSignal,
 ): Promise<JobResult> {
   const lease = await waitForPlace(job, keeper, deps, signal);
-  if (lease === undefined) return cancelledBefore(signal);
+  if (lease === undefined) return (await endedBefore(keeper, deps)) ?? cancelledBefore(signal);
   await using _lease = lease;
   const host = deps.hostOf(lease.record.host);
   const id = executionId(keeper.record);
@@ -145,6 +145,16 @@ async function tryOnce(
   } else await deps.report.recall(journal.told());
 
   return await execute(job, { id, host, lease, journal }, deps, signal);
+}
+
+/** A job that ended, and gave its lease back, in a life that died before it had noted that. */
+async function endedBefore(
+  { record }: JobKeeper,
+  deps: RunJobDeps,
+): Promise<JobResult | undefined> {
+  if (record.state !== "running") return undefined;
+  await using journal = await deps.openJournal(executionId(record));
+  return journal.isFinished ? await toldResult(journal, deps) : undefined;
 }
 
 async function waitForPlace(
