@@ -37,7 +37,7 @@ export type DemoWatch = {
   jobs(): readonly DemoJob[];
 };
 
-const LOOK_AGAIN_MS = 50;
+const LOOK_AGAIN_MS = 100;
 /** What GitHub calls its own. */
 const HOSTED_RUNNER = { name: "GitHub Actions 1" };
 
