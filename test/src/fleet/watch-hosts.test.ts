@@ -1,0 +1,103 @@
+import { afterEach, beforeEach, expect, it } from "@jest/globals";
+import type { HostPlaces } from "../../../src/fleet/host-places.ts";
+import { watchHosts } from "../../../src/fleet/watch-hosts.ts";
+import type { Capability } from "../../../src/profiles/capability.ts";
+import { openScheduler } from "../../../src/scheduler/open-scheduler.ts";
+import { openStore } from "../../../src/store/open-store.ts";
+import type { Store } from "../../../src/store/store.ts";
+import { aHost } from "../scheduler/scheduler-world.ts";
+import { temporaryFolder } from "../store/records.ts";
+import { quietLog } from "./quiet-log.ts";
+
+const { signal } = new AbortController();
+let folder: ReturnType<typeof temporaryFolder>;
+let store: Store;
+
+beforeEach(async () => {
+  folder = temporaryFolder();
+  store = await openStore(folder.path);
+});
+afterEach(async () => {
+  await store[Symbol.asyncDispose]();
+  folder[Symbol.dispose]();
+});
+
+function host(name: string, probe: () => Promise<Capability>): HostPlaces {
+  return {
+    ...{ name, slots: 2, probe },
+    openPlace: () => () => Promise.reject(new Error("not asked")),
+    jobsWithRemains: async () => [],
+    removeJob: async () => {},
+    [Symbol.asyncDispose]: async () => {},
+  };
+}
+
+async function capable(name: string): Promise<Capability> {
+  const { capability } = aHost(name);
+  if (capability === undefined) throw new Error("no capability");
+  return capability;
+}
+
+async function watch(...hosts: HostPlaces[]) {
+  const scheduler = await openScheduler({ store: store.leases, hosts: [], limits: {} });
+  const log = quietLog();
+  const watching = watchHosts(hosts, { scheduler, store: store.hosts, log });
+  const closed = () =>
+    Object.fromEntries(scheduler.hosts().map((one) => [one.name, one.closed ?? "open"]));
+  return { watching, closed, log };
+}
+
+it("closes a host that cannot run jobs, with the reason, and opens it when it answers again", async () => {
+  let problem: string | undefined = "The engine is gone.";
+  const { watching, closed, log } = await watch(
+    host("a", () => (problem ? Promise.reject(new Error(problem)) : capable("a"))),
+    host("b", () => capable("b")),
+  );
+
+  await watching.probe(signal);
+  expect(closed()).toEqual({ a: "The engine is gone.", b: "open" });
+  await watching.probe(signal);
+  problem = undefined;
+  await watching.probe(signal);
+
+  expect(closed()).toEqual({ a: "open", b: "open" });
+  expect(log.said).toEqual(["host takes no jobs", "host answers again"]);
+});
+
+it("keeps no host closed for another that takes its time", async () => {
+  const slow = Promise.withResolvers<Capability>();
+  const { watching, closed } = await watch(
+    host("slow", () => slow.promise),
+    host("quick", () => capable("quick")),
+  );
+
+  const probing = watching.probe(signal);
+  while (closed().quick !== "open") await new Promise((resolve) => setImmediate(resolve));
+  slow.resolve(await capable("slow"));
+  await probing;
+
+  expect(closed()).toEqual({ slow: "open", quick: "open" });
+});
+
+it("drains a host over restarts, and knows no other", async () => {
+  const first = await watch(host("a", () => capable("a")));
+  expect(await first.watching.setDrained("a", true)).toBe(true);
+  expect(await first.watching.setDrained("b", true)).toBe(false);
+
+  const second = await watch(host("a", () => capable("a")));
+  await second.watching.probe(signal);
+  expect(second.closed().a).toMatch(/drained.*berth host undrain a/);
+  await second.watching.setDrained("a", false);
+
+  expect(second.closed()).toEqual({ a: "open" });
+});
+
+it("opens no host again once all are closed", async () => {
+  const { watching, closed } = await watch(host("a", () => capable("a")));
+  watching.closeAll("The service is about to stop.");
+
+  await watching.probe(signal);
+  await watching.setDrained("a", false);
+
+  expect(closed()).toEqual({ a: "The service is about to stop." });
+});
