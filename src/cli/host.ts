@@ -1,10 +1,16 @@
+import { homedir } from "node:os";
 import { Command } from "commander";
 import { z } from "zod";
 import { BerthError } from "../../runner/errors.ts";
+import type { Host } from "../config/config.ts";
+import { findConfig } from "../config/find-config.ts";
+import { configInvalid, readConfig } from "../config/read-config.ts";
 import { probeMachine } from "../hosts/probe-machine.ts";
 import { findService } from "./ask-service.ts";
+import { hostsOfConfig } from "./hosts-of-config.ts";
 import { thisMachine } from "./this-machine.ts";
 import { hostReport, hostTable } from "./view/host-report.ts";
+import { knownHostsTable } from "./view/known-hosts-table.ts";
 
 type Flags = { readonly docker?: string; readonly json?: true };
 
@@ -29,15 +35,24 @@ export function hostCommand(signal: AbortSignal): Command {
     });
   command
     .command("ls")
-    .description("List the hosts, each probed now.")
-    .argument("[name]", "a host of the configuration")
+    .description("List the configuration's hosts and what is free on them, else this machine.")
+    .option(
+      "-c, --config <file>",
+      "the configuration; else as berth validate finds it, else this machine",
+    )
     .option("--json", "print one JSON object")
-    .option("--docker <endpoint>", "the engine to use, as in DOCKER_HOST")
-    .addHelpText("after", "\nExample:\n  berth host ls")
-    .action(async (name: string | undefined, flags: Flags) => {
-      refuseName(name);
-      const hosts = [await probeMachine({ connect: thisMachine(flags), signal })];
-      process.stdout.write(flags.json ? asJson({ hosts }) : hostTable(hosts));
+    .option("--docker <endpoint>", "this machine with that engine, as in DOCKER_HOST")
+    .addHelpText("after", "\nExample:\n  berth host ls -c berth.yml")
+    .action(async (flags: Flags & { readonly config?: string }) => {
+      const configured = flags.docker === undefined ? readHosts(flags.config) : undefined;
+      if (configured === undefined) {
+        const hosts = [await probeMachine({ connect: thisMachine(flags), signal })];
+        process.stdout.write(flags.json ? asJson({ hosts }) : hostTable(hosts));
+        return;
+      }
+      const service = findService(flags.config, signal);
+      const hosts = await hostsOfConfig(configured, { service, signal });
+      process.stdout.write(flags.json ? asJson({ hosts }) : knownHostsTable(hosts));
     });
   addDrain(command, "drain", signal);
   addDrain(command, "undrain", signal);
@@ -65,7 +80,22 @@ function addDrain(command: Command, verb: "drain" | "undrain", signal: AbortSign
     });
 }
 
-/** Only this machine is known until hosts can be configured. */
+/** `undefined` without a configuration; one that is named must be there. */
+function readHosts(named: string | undefined): readonly Host[] | undefined {
+  const places = { cwd: process.cwd(), env: process.env, home: homedir() };
+  let file: string;
+  try {
+    file = findConfig(named, places);
+  } catch (error) {
+    if (named === undefined) return undefined;
+    throw error;
+  }
+  const read = readConfig(file, places);
+  if ("problems" in read) throw configInvalid(read.problems);
+  return read.config.hosts;
+}
+
+/** Only this machine can be looked at so closely. */
 function refuseName(name: string | undefined): void {
   if (name === undefined) return;
   throw new BerthError("NOT_SUPPORTED_YET", {

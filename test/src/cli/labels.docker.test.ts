@@ -56,3 +56,28 @@ it("knows no profile without a configuration, and wants one that is named", asyn
   expect(none.code).toBe(2);
   expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringContaining("nowhere.yml")]);
 });
+
+it("tells of each host of the configuration, and which of them fit", async () => {
+  using several = configFolder(`${GITHUB}
+hosts:
+  - { name: near, slots: 3 }
+  - { name: gone, docker: unix:///nowhere/docker.sock }
+  - { name: far, ssh: me@far.example }
+store: { path: store }
+`);
+  const at = { cwd: several.root };
+
+  const [labels, fitting, hosts] = await Promise.all([
+    runBerth(["labels"], at),
+    runBerth(["labels", "berth", "mem=64m"], at),
+    runBerth(["host", "ls"], at),
+  ]);
+
+  expect(labels.stdout).toMatch(/^LABEL +MEANING +ON near\n/);
+  for (const { stdout } of [labels, hosts]) {
+    expect(stdout).toMatch(/^near +3 +\d+ .*no service runs$/m);
+    expect(stdout).toMatch(/^gone +1 +\? .*there is no such socket\.$/m);
+    expect(stdout).toMatch(/^far +1 +\? .*Hosts over SSH come later\.$/m);
+  }
+  expect(fitting).toMatchObject({ code: 0, stdout: expect.stringMatching(/✓ near fits\.\n$/) });
+});

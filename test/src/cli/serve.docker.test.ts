@@ -171,6 +171,21 @@ it("reads its configuration anew at SIGHUP, and keeps the old one where the file
   expect([kept, third]).toEqual([202, 202]);
 });
 
+it("lets berth host ls and berth labels say how much is free", async () => {
+  const env = { XDG_STATE_HOME: process.env.XDG_STATE_HOME };
+  const at = { cwd: folder.root, env };
+  folder.write("same.yml", configOf({}));
+
+  const [hosts, labels] = await Promise.all([
+    runBerth(["host", "ls", "-c", "same.yml"], at),
+    runBerth(["labels", "-c", "same.yml"], at),
+  ]);
+
+  const row = /^here +2 of 2 free +[\d.]+ of \d+ free +.* of .* free +0 of 0 free +takes jobs$/m;
+  expect([hosts.code, hosts.stdout]).toEqual([0, expect.stringMatching(row)]);
+  expect(labels.stdout).toMatch(row);
+});
+
 it("refuses to start where another has its store or address, or GitHub its key", async () => {
   const other = generateKeyPairSync("rsa", {
     modulusLength: 2048,
@@ -178,7 +193,6 @@ it("refuses to start where another has its store or address, or GitHub its key",
     privateKeyEncoding: { type: "pkcs1", format: "pem" },
   });
   folder.write("other.pem", other.privateKey);
-  folder.write("same.yml", configOf({}));
   folder.write("port.yml", configOf({ listen: new URL(url).host, store: "second" }));
   folder.write("key.yml", configOf({ store: "third" }).replace("key.pem", "other.pem"));
   const env = { XDG_STATE_HOME: process.env.XDG_STATE_HOME };
