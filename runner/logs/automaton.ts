@@ -120,8 +120,9 @@ function linkFailures(edges: Edges, depths: Int32Array, longest: Int32Array): In
 }
 
 /** Numbers the characters that occur; 0 stands for all others. */
-function classify(edges: Edges): { classes: Int32Array; width: number } {
-  const classes = new Int32Array(0x10000);
+function classify(edges: Edges): { classes: Uint16Array; width: number } {
+  // No secret holds a line break, so 16 bits are enough; each job has such a table.
+  const classes = new Uint16Array(0x10000);
   let width = 1;
   for (let edge = 0; edge < edges.count; edge++) {
     const code = edges.codes[edge]!;
@@ -141,7 +142,7 @@ function fillDense(
   edges: Edges,
   failures: Int32Array,
   longest: Int32Array,
-  table: { classes: Int32Array; width: number; denseCount: number },
+  table: { classes: Uint16Array; width: number; denseCount: number },
 ): Int32Array {
   const { classes, width, denseCount } = table;
   const dense = new Int32Array(denseCount * width);

@@ -22,7 +22,7 @@ import { promisify } from "node:util";
 import { shellArgv } from "./preamble.ts";
 import type { ShellBackend, ShellConnection } from "./shell.ts";
 
-const READ_BYTES = 256 * 1024;
+const READ_BYTES = 64 * 1024;
 const LOOK_MS = 100;
 /** How long after the shell's end its last output may take to arrive. */
 const LAST_OUTPUT_MS = 150;
