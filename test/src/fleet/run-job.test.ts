@@ -10,7 +10,9 @@ let world: Awaited<ReturnType<typeof temporaryWorld>>;
 beforeEach(async () => {
   world = await temporaryWorld();
 });
-afterEach(() => world[Symbol.asyncDispose]());
+afterEach(async () => {
+  await world[Symbol.asyncDispose]();
+});
 
 /** What a job holds, and what is left of it. */
 async function held() {
