@@ -25,7 +25,7 @@ const connect = thisMachine({});
 await using host = await openLocalHost({
   ...{ name: "here", slots: 100, folder: join(folder, "jobs"), env, connect, log },
 });
-await using service = await openService({
+const service = await openService({
   ...{ config, hosts: [host], storeFolder: join(folder, "store"), stateFolder: folder },
   ...{ env, version: "0.0.0", log, hide() {} },
 });
@@ -38,6 +38,10 @@ process.on("message", () => {
 });
 tell(service.url);
 await once(process, "disconnect");
+// A measurement that failed leaves its jobs running.
+await service[Symbol.asyncDispose]();
+for (const job of await host.jobsWithRemains()) await host.removeJob(job);
+process.exit();
 
 function tell(what: string | MemoryAnswer): void {
   process.send?.(what);
