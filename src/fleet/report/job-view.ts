@@ -11,6 +11,8 @@ export type JobView = {
   readonly annotations: StepAnnotation[];
   /** The end of the log; of the first step that failed, once one has. */
   log: LogTail;
+  /** The end of what the present step says. */
+  stepLog: LogTail;
   /** Number of the first step that failed. */
   failed?: number;
   ended?: JobEnd;
@@ -38,7 +40,7 @@ const MAX_SUMMARIES = 20;
 const MAX_SUMMARY_CHARACTERS = 65_535;
 
 export function emptyJobView(): JobView {
-  return { steps: [], annotations: [], log: new LogTail() };
+  return { steps: [], annotations: [], log: new LogTail(), stepLog: new LogTail() };
 }
 
 /**
@@ -52,6 +54,7 @@ export function applyJobEvent(view: JobView, event: JobEvent, atMs: number | und
       begin(view, event);
       return;
     case "step_started":
+      view.stepLog = new LogTail();
       view.steps.push({
         number: event.step,
         name: event.stepName,
@@ -60,7 +63,9 @@ export function applyJobEvent(view: JobView, event: JobEvent, atMs: number | und
       return;
     case "log":
       // What follows a failed step tells less than its own last lines.
-      if (view.failed === undefined || event.step <= view.failed) view.log.add(event.line);
+      if (view.failed !== undefined && event.step > view.failed) return;
+      view.log.add(event.line);
+      if (view.failed === undefined) view.stepLog.add(event.line);
       return;
     case "annotation": {
       const { type, job, name, ...annotation } = event;
@@ -95,6 +100,7 @@ export function failedStep({ steps, failed }: JobView): StepView | undefined {
 function begin(view: JobView, { host, image }: JobEvent & { type: "job_started" }): void {
   view.steps.length = 0;
   view.log = new LogTail();
+  view.stepLog = new LogTail();
   delete view.failed;
   delete view.ended;
   Object.assign(view, { host, image });
@@ -109,7 +115,10 @@ function addSummary(view: JobView, event: JobEvent & { type: "step_summary" }): 
 
 function endStep(view: JobView, event: JobEvent & { type: "step_finished" }): void {
   const { conclusion, ms } = event;
-  if (conclusion === "failure") view.failed ??= event.step;
+  if (conclusion === "failure" && view.failed === undefined) {
+    view.failed = event.step;
+    view.log = view.stepLog;
+  }
   const step = stepOf(view, event.step);
   if (step === undefined) {
     // A skipped step may never have begun.

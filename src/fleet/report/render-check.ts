@@ -65,7 +65,7 @@ function summaryOf(subject: CheckSubject): string {
     { name: "the end of the log", markdown: logTail(subject), importance: 3 },
   ];
   const shown = sections.filter(({ markdown }) => markdown !== "");
-  return leaveOut(shown) || "Nothing to tell yet.";
+  return leaveOut(shown) || (subject.ending ? "The job did not run." : "Nothing to tell yet.");
 }
 
 /** Leaves out the least important sections until the others fit. */
@@ -105,7 +105,8 @@ function sentence(text: string): string {
 
 function placeLine(subject: CheckSubject): string {
   const { view, labels, profile } = subject;
-  const asked = `Labels: ${labels.map(code).join(", ") || "none"}`;
+  // One that never was ready to run has none.
+  const asked = labels.length > 0 && `Labels: ${labels.map(code).join(", ")}`;
   const where =
     view.host && !isWaiting(subject)
       ? [`Host: ${code(view.host)}`, view.image && `Image: ${code(view.image)}`]

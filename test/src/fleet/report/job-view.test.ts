@@ -50,17 +50,20 @@ it("is the same when it is made anew from what was told before a restart", () =>
   expect(steps).toEqual(liveSteps.map(({ startedAtMs, ...step }) => step));
 });
 
-it("keeps the last lines of the first step that failed, not of what follows it", () => {
+it("keeps the last lines of the first step that failed, not of what stands around it", () => {
   const view = viewOf([
     told.started(),
-    told.step(1, "Test"),
-    told.line(1, "##[group]Run make"),
-    told.line(1, "##[endgroup]"),
-    told.line(1, "\u001b[31mboom\u001b[0m"),
-    told.line(1, "##[error]Process completed with exit code 2."),
-    told.stepEnded(1, "Test", "failure"),
-    told.step(2, "Complete job"),
-    told.line(2, "Cleaning up"),
+    told.step(1, "Set up job"),
+    told.line(1, "Preparing"),
+    told.stepEnded(1, "Set up job"),
+    told.step(2, "Test"),
+    told.line(2, "##[group]Run make"),
+    told.line(2, "##[endgroup]"),
+    told.line(2, "\u001b[31mboom\u001b[0m"),
+    told.line(2, "##[error]Process completed with exit code 2."),
+    told.stepEnded(2, "Test", "failure"),
+    told.step(3, "Complete job"),
+    told.line(3, "Cleaning up"),
   ]);
 
   expect(failedStep(view)?.name).toBe("Test");

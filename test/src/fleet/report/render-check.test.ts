@@ -37,6 +37,15 @@ it("says why a job waits, with a button to cancel it", () => {
   });
 });
 
+it("says of a job that was skipped that it did not run", () => {
+  const ending = { conclusion: "skipped", atMs: 1 } as const;
+
+  expect(render([], { ending, labels: [] })).toMatchObject({
+    ...{ status: "completed", conclusion: "skipped", title: "Skipped" },
+    ...{ summary: "The job did not run.", actions: [] },
+  });
+});
+
 it("shows a running job's step and the table of its steps", () => {
   const check = render(running, { stepCount: 3, startedAtMs: 1_000 });
 
