@@ -208,6 +208,7 @@ export class Fleet {
         isOurs: (labels) => claim().isOurs(labels),
         githubJobs: this.#githubJobs,
         controls: this.#controls,
+        log: this.#deps.log,
         store,
       };
       return await runLeg(description, deps, signal);

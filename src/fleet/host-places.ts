@@ -10,8 +10,6 @@ export type PlaceTerms = {
   readonly image?: string | undefined;
   /** Settings of the profile, filled in for this job. */
   readonly settings?: ContainerSettings | undefined;
-  /** When the job must be over, whoever watches it: milliseconds since 1970. */
-  readonly deadlineAtMs: number;
 };
 
 /** A machine that jobs run on. What speaks to it is behind this; others than this machine's engine come as further ones. */

@@ -129,7 +129,11 @@ async function tryOnce(
     await using _tokens = await deps.openTokens(job, id, signal);
     return hostGone(lease.record.host);
   }
-  await using journal = await deps.openJournal(id);
+  await using journal = await openedJournal(id, deps);
+  if (journal instanceof BerthError) {
+    await host.removeJob(id);
+    return { conclusion: "failure", outputs: {}, reason: textOf(journal) };
+  }
   if (journal.isFinished) {
     const result = await toldResult(journal, deps);
     // Its tokens end with it.
@@ -141,10 +145,25 @@ async function tryOnce(
 
   if (keeper.record.state !== "running") {
     const changes = { state: "running", host: host.name, startedAtMs: journal.startedAt } as const;
-    await keeper.change({ ...changes, reason: undefined }, `Runs on ${host.name}.`);
+    const { profile } = job.need;
+    await keeper.change({ ...changes, profile, reason: undefined }, `Runs on ${host.name}.`);
+    deps.log.info({ job: id, host: host.name, repository: job.repository }, "job starts");
   } else await deps.report.recall(journal.told());
 
   return await execute(job, { id, host, lease, journal }, deps, signal);
+}
+
+/** A journal that cannot be read will not be better the next time: the job ends with the words for it. */
+async function openedJournal(
+  id: string,
+  { openJournal }: RunJobDeps,
+): Promise<JobJournal | (BerthError & AsyncDisposable)> {
+  try {
+    return await openJournal(id);
+  } catch (error) {
+    if (!(error instanceof BerthError) || error.code !== "JOURNAL_MISMATCH") throw error;
+    return Object.assign(error, { [Symbol.asyncDispose]: async () => {} });
+  }
 }
 
 /** A job that ended, and gave its lease back, in a life that died before it had noted that. */
@@ -225,7 +244,6 @@ async function execute(
     lease: lease.record,
     image: job.image,
     settings: job.settings,
-    deadlineAtMs: journal.startedAt + job.description.timeoutMinutes * 60_000,
   };
   const openPlace = deps.guard(host.openPlace(terms), job);
   const hasBegun = journal.checkpoints.length > 0;

@@ -1,6 +1,7 @@
 import type { JobResult } from "../../runner/job/execute-job.ts";
 import type { Conclusion, JobDescription } from "../../runner/job/job-description.ts";
 import type { JobEvent } from "../../runner/job/job-event.ts";
+import type { Log } from "../log.ts";
 import type { GitHubJobRecord, JobRecord, RunRecord } from "../store/records.ts";
 import type { Store } from "../store/store.ts";
 import type { GitHubJobs } from "./github-jobs.ts";
@@ -31,6 +32,7 @@ export type LegDeps = {
   readonly store: Store;
   readonly githubJobs: GitHubJobs;
   readonly controls: JobControls;
+  readonly log: Log;
   /** By job key: why a job of the workflow cannot run here though the rest can. */
   readonly blocked: { readonly [job: string]: string };
   isOurs(labels: readonly string[]): boolean;
@@ -168,7 +170,7 @@ function unapprovedEnd({ conclusion = "failure" }: GitHubJobRecord): JobResult {
 }
 
 async function finish(
-  { keeper, report }: OursDeps,
+  { keeper, report, log }: OursDeps,
   end: Omit<JobResult, "conclusion"> & {
     readonly conclusion: NonNullable<JobRecord["conclusion"]>;
   },
@@ -180,6 +182,7 @@ async function finish(
   const result = { conclusion, outputs, reason, death, usage };
   await keeper.change({ state: "completed", ...result, completedAtMs });
   report.finished();
+  log.info({ job: keeper.record.id, conclusion, ...(reason && { reason }) }, "job ended");
   await keeper.note(happened);
 }
 

@@ -145,12 +145,10 @@ function openHost(endpoint?: string): Promise<HostPlaces> {
 
 function open(jobId: string, terms: Partial<PlaceTerms> = {}) {
   const lease = { jobId, host: "here", cpus: 0.5, memoryBytes: 64 * MIB, gpus: [], leasedAtMs: 0 };
-  const deadlineAtMs = Date.now() + 600_000;
   const request = { jobId, runId: SERVICE, repository: "repo", labels: ["berth"] };
   return host.openPlace({
     lease: { repository: "o/repo", ...lease } as PlaceTerms["lease"],
     image: IMAGE,
-    deadlineAtMs,
     ...terms,
   })(request, { journal: undefined, progress: () => {}, placed: () => {}, signal });
 }

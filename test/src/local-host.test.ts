@@ -98,5 +98,5 @@ function open(host: HostPlaces, jobId: string, journal?: Journal) {
   };
   const request = { jobId, runId: "run-1", repository: "repo", labels: ["berth"] };
   const opening = { journal, progress: () => {}, placed: () => {}, signal };
-  return host.openPlace({ lease, deadlineAtMs: Date.now() + 60_000 })(request, opening);
+  return host.openPlace({ lease })(request, opening);
 }
