@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, rm } from "node:fs/promises";
+import { chmod, mkdtemp, rm, watch } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -15,19 +15,23 @@ import { startServiceOnLocalhub, type TestService } from "./service-on-localhub.
 type Chaos = {
   readonly jobs: number;
   readonly kills: number;
-  /** How long the service lives at least, and by chance at most, in milliseconds from when it listens. */
+  /** How long the service lives at least, and by chance at most, in milliseconds. */
   readonly livesMs: readonly [number, number];
-  /** Whether some jobs end between two kills. */
-  readonly isSpread: boolean;
+  /**
+   * `spread`: some jobs end between two kills. `aimed`: the life is counted from when a step begins or ends, where much is made, kept and
+   * removed; and some die before they listen.
+   */
+  readonly when: "spread" | "aimed";
 };
 
 const IS_LONG = process.env.BERTH_LONG !== undefined;
 const SEED = Number(process.env.BERTH_SEED ?? 1);
-const SAMPLE: Chaos = { jobs: 12, kills: 3, livesMs: [500, 2_500], isSpread: true };
-const WHOLE: Chaos = { jobs: 300, kills: 10, livesMs: [1_000, 8_000], isSpread: true };
-/** It dies in whatever it does just then. */
-const STORM: Chaos = { jobs: 12, kills: 40, livesMs: [0, 500], isSpread: false };
+const SAMPLE: Chaos = { jobs: 12, kills: 3, livesMs: [500, 2_500], when: "spread" };
+const WHOLE: Chaos = { jobs: 300, kills: 10, livesMs: [1_000, 8_000], when: "spread" };
+const STORM: Chaos = { jobs: 40, kills: 40, livesMs: [0, 800], when: "aimed" };
 
+/** A life in which no step begins or ends is over after this. */
+const IDLE_LIFE_MS = 4_000;
 /** How many jobs may be open before the next push. */
 const MOST_OPEN = 40;
 const REPOSITORIES = ["one", "two", "three"];
@@ -51,7 +55,7 @@ it.each(IS_LONG ? [STORM, WHOLE] : [SAMPLE])(
 
     const pushing = pushAll(service, planRuns(chaos, random), runs);
     const striking = strikeUntil(done.signal, () => blows.strike(runs));
-    await killAgainAndAgain(service, runs, chaos, random);
+    await killAgainAndAgain(service, chaos, { runs, effects: effects.path, random });
     await pushing;
     // What was dropped last is found by the sweep of the next start.
     hub.setFaults({ ...FAULTS, webhooks: {} });
@@ -63,6 +67,7 @@ it.each(IS_LONG ? [STORM, WHOLE] : [SAMPLE])(
     done.abort();
     await striking;
 
+    expect(eventsOf(service)).toEqual({ hasLost: true, hasDoubled: true });
     expect(await heldByHosts(service)).toEqual([]);
     expect(await service.stop()).toBe(0);
     expect(await chaosVerdict(service, runs, effects.path)).toEqual([]);
@@ -90,16 +95,37 @@ async function pushAll(
 
 async function killAgainAndAgain(
   service: TestService,
-  runs: readonly PushedRun[],
-  { jobs, kills, livesMs: [least, most], isSpread }: Chaos,
-  random: () => number,
+  { jobs, kills, livesMs: [least, most], when }: Chaos,
+  chances: {
+    readonly runs: readonly PushedRun[];
+    readonly effects: string;
+    readonly random: () => number;
+  },
 ): Promise<void> {
+  const { runs, effects, random } = chances;
   for (let kill = 0; kill < kills; kill += 1) {
+    if (when === "spread") await until(() => ended(service, runs) >= (kill / kills) * jobs);
+    else await nextChange(effects);
     await sleep(least + random() * (most - least));
-    await until(() => !isSpread || ended(service, runs) >= (kill / kills) * jobs);
     await service.kill();
+    if (when === "aimed" && random() < 0.3) await killAtStart(service, random() * 1_000);
     await service.start();
   }
+}
+
+async function nextChange(folder: string): Promise<void> {
+  try {
+    for await (const _ of watch(folder, { signal: AbortSignal.timeout(IDLE_LIFE_MS) })) return;
+  } catch {
+    // Nothing has changed for so long.
+  }
+}
+
+async function killAtStart(service: TestService, ms: number): Promise<void> {
+  const starting = service.start().catch(() => {}); // it ended
+  await sleep(ms);
+  await service.kill();
+  await starting;
 }
 
 async function strikeUntil(signal: AbortSignal, strike: () => Promise<void>): Promise<void> {
@@ -134,6 +160,18 @@ async function startService(effects: string): Promise<TestService> {
       firstId: process.pid * 100_000,
     },
   });
+}
+
+/** Whether the chaos was one: what did not arrive at first, and what arrived twice. */
+function eventsOf({ hub }: TestService): { hasLost: boolean; hasDoubled: boolean } {
+  const [lost, arrived] = [new Set<string>(), new Set<string>()];
+  let hasDoubled = false;
+  for (const { guid, statusCode, isRedelivery } of hub.deliveries()) {
+    if (statusCode !== 202) lost.add(guid);
+    else if (arrived.has(guid) && !isRedelivery) hasDoubled = true;
+    else arrived.add(guid);
+  }
+  return { hasLost: lost.size > 0, hasDoubled };
 }
 
 function endedChecks({ hub }: TestService) {
