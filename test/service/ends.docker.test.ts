@@ -27,29 +27,39 @@ jobs:
     steps: [{ run: "true" }]
 `;
 
-it.each(["its run on GitHub", "berth jobs cancel", "the button of its check"])(
-  "ends a job that is cancelled by %s, its always() steps run, and leaves nothing",
-  async (by) => {
-    const name = `cancel-${by.replaceAll(" ", "-").toLowerCase()}`;
+it("ends a job whichever way it is cancelled, its always() steps run, and leaves nothing", async () => {
+  const { hub } = service;
+  const cancelled = async (name: string, cancel: (job: string, check: number) => unknown) => {
     const repository = await testRepository(service, name, LONG);
-
     await repository.push();
     const running = await repository.check("long", ({ status }) => status === "in_progress");
-    if (by === "berth jobs cancel") await service.berth("jobs", "cancel", running.externalId);
-    else if (by === "its run on GitHub") service.hub.cancelRun(repository.run().id);
-    else service.hub.pressCheckRunAction(running.id, "cancel");
+    await cancel(running.externalId, running.id);
+    const [long, always] = [await repository.ended("long"), await repository.ended("always")];
     await service.until(() => repository.run().status === "completed");
+    return { long, always, after: await repository.ended("after") };
+  };
 
-    expect(await repository.ended("long")).toMatchObject({
+  const ends = await Promise.all([
+    cancelled("by-run", () => hub.cancelRun(hub.runs().find(isOf("octo/by-run"))?.id ?? 0)),
+    cancelled("by-command", (job) => service.berth("jobs", "cancel", job)),
+    cancelled("by-button", (_, check) => hub.pressCheckRunAction(check, "cancel")),
+  ]);
+
+  for (const { long, always, after } of ends) {
+    expect(long).toMatchObject({
       conclusion: "cancelled",
       title: expect.stringMatching(/^Cancelled by \w+\.$/),
       text: expect.stringContaining("cleaned up"),
     });
-    expect(await repository.ended("always")).toMatchObject({ conclusion: "success" });
-    expect((await repository.ended("after")).conclusion).toMatch(/skipped|cancelled/);
-    expect(await service.leftovers()).toEqual([]);
-  },
-);
+    expect(always).toMatchObject({ conclusion: "success" });
+    expect(after.conclusion).toMatch(/skipped|cancelled/);
+  }
+  expect(await service.leftovers()).toEqual([]);
+});
+
+function isOf(name: string) {
+  return ({ repository }: { repository: string }) => repository === name;
+}
 
 const FAILS = `
 on: push
