@@ -31,7 +31,8 @@ export function explainExit({
   if (oomKilled && exitCode !== 0) {
     return {
       sentence: `${who} ran out of memory: the kernel killed a process of it (exit code ${exitCode}).`,
-      remedy: "Give it more with --memory in the container's options, or let the program use less.",
+      remedy:
+        "Give it more with a label such as mem=16g or --memory in the container's options, or let the program use less.",
     };
   }
 

@@ -12,7 +12,8 @@ export const DEATH_WORDS: {
 } = {
   "out-of-memory": {
     title: "Out of memory",
-    isHosts: true,
+    // Of its own limit, mostly.
+    isHosts: false,
     remedy:
       "Ask for more with a label such as mem=16g, raise the memory of its profile, or let it use less.",
   },
