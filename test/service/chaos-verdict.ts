@@ -47,7 +47,7 @@ export async function chaosVerdict(
     "unreported jobs": (await store.jobs.unreported()).map(({ id }) => id),
     "unhandled deliveries": (await store.deliveries.unhandled(100)).map(({ event }) => event),
     "in the engine": await service.leftovers(),
-    "jobs that nobody started": hub.jobs().filter(({ runner }) => runner !== undefined),
+    "jobs that a runner took": hub.jobs().filter(({ runner }) => runner !== undefined),
   };
   for (const [what, some] of Object.entries(left)) {
     if (some.length > 0) verdicts.push(`${what}: ${JSON.stringify(some)}`);
