@@ -5,6 +5,7 @@ import type Docker from "dockerode";
 import { BerthError } from "../../runner/errors.ts";
 import { attachContainer } from "./container-shell.ts";
 import { engineError } from "./engine-error.ts";
+import { collectGarbage } from "./gc.ts";
 import { jobLabels } from "./labels.ts";
 import { removeContainer } from "./remove-objects.ts";
 
@@ -13,6 +14,9 @@ import { removeContainer } from "./remove-objects.ts";
  * metadata.google.internal lead there. Networks that Berth makes have no IPv6.
  */
 export const METADATA_ADDRESSES = ["169.254.169.254", "100.100.100.200", "169.254.170.2"];
+
+/** As if it were a job, so that what a dead process left of it is found. */
+const HELPER = "block-metadata";
 
 /** Begins the names of the bridges of guarded networks, and no other's. */
 const BRIDGE_PREFIX = "berth";
@@ -39,6 +43,8 @@ export async function blockMetadata(
   const wanted = addresses.filter(isIPv4);
   if (wanted.length === 0) return;
   const { exitCode, said } = await runOnMachine(docker, { image, args: wanted }, signal);
+  // Of those that died in the middle of this; what stays now goes the next time.
+  await collectGarbage(docker, { job: HELPER }).catch(() => {});
   if (exitCode === 0) return;
   throw new BerthError("ENGINE_REFUSED", {
     message: `Metadata addresses cannot be blocked on the engine's machine: ${said || `exit code ${exitCode}`}.`,
@@ -74,7 +80,7 @@ async function runOnMachine(
       Entrypoint: ["chroot", "/host", "/bin/sh", "-c", SCRIPT, "sh"],
       Cmd: [...args],
       // So that a sweep finds it, should this process die now.
-      Labels: { ...jobLabels({ kind: "step", jobId: "block-metadata", runId: "none" }) },
+      Labels: { ...jobLabels({ kind: "step", jobId: HELPER, runId: "none" }) },
       HostConfig: {
         NetworkMode: "host",
         Binds: ["/:/host:ro"],
