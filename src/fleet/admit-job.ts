@@ -7,9 +7,9 @@ import { fillContainer } from "../config/container-template.ts";
 import type { Profile } from "../config/profile.ts";
 import type { ServiceConfig } from "../config/resolve-files.ts";
 import type { ContainerSettings } from "../containers/settings.ts";
+import { judgeJob } from "../policy/policy.ts";
 import type { Need } from "../profiles/need.ts";
 import type { Claim } from "./claim.ts";
-import { judgeJob } from "./policy.ts";
 import type { AdmittedJob } from "./run-job.ts";
 import type { Refusal } from "./run-leg.ts";
 

@@ -1,17 +1,17 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { BerthError, textOf } from "../../runner/errors.ts";
+import { adoptable } from "../adoption/adoptable.ts";
+import { type ReadRunFacts, readRunFacts } from "../adoption/read-run-facts.ts";
+import { RunSnapshot } from "../adoption/run-facts.ts";
 import type { ServiceConfig } from "../config/resolve-files.ts";
 import type { Installation } from "../github/installation.ts";
 import { findTrigger } from "../intake/find-trigger.ts";
 import type { Log } from "../log.ts";
+import { judgeRun } from "../policy/policy.ts";
 import type { RunRecord } from "../store/records.ts";
 import type { Store } from "../store/store.ts";
-import { adoptable } from "./adoptable.ts";
 import type { Claim } from "./claim.ts";
 import { persist } from "./persist.ts";
-import { judgeRun } from "./policy.ts";
-import { type ReadRunFacts, readRunFacts } from "./read-run-facts.ts";
-import { RunSnapshot } from "./run-facts.ts";
 import type { Adoption } from "./run-life.ts";
 
 export type AdoptRunDeps = {

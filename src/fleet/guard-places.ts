@@ -2,8 +2,8 @@ import { BerthError } from "../../runner/errors.ts";
 import type { ExecuteJobDeps, JobPlace } from "../../runner/job/execute-job.ts";
 import type { Policy } from "../config/policy.ts";
 import type { Profile } from "../config/profile.ts";
-import type { Denial } from "./denial.ts";
-import { judgeRequest } from "./policy.ts";
+import type { Denial } from "../policy/denial.ts";
+import { judgeRequest } from "../policy/policy.ts";
 
 type OpenPlace = ExecuteJobDeps["openPlace"];
 type Rules = { readonly policy: Policy; readonly profile: Profile | undefined };

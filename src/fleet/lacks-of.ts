@@ -1,7 +1,7 @@
 import type { JobDescription } from "../../runner/job/job-description.ts";
 import type { Annotation } from "../../runner/job/job-event.ts";
 import type { Workflow } from "../../runner/workflow/workflow.ts";
-import { type Lack, missingSecrets, oidcUsers } from "./missing-secrets.ts";
+import { type Lack, missingSecrets, oidcUsers } from "../adoption/missing-secrets.ts";
 
 /** What a job asks for and cannot have here, each as an annotation at its place. */
 export function lacksOf(

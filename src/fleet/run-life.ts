@@ -4,10 +4,10 @@ import type { JobEvent } from "../../runner/job/job-event.ts";
 import type { ConcurrencyGroups } from "../../runner/workflow/concurrency-groups.ts";
 import { type RunPlanOptions, runPlan } from "../../runner/workflow/run-plan.ts";
 import type { Workflow } from "../../runner/workflow/workflow.ts";
+import type { RunSnapshot } from "../adoption/run-facts.ts";
+import type { OwnedJob } from "../adoption/whose-jobs.ts";
 import type { RunRecord } from "../store/records.ts";
-import type { RunSnapshot } from "./run-facts.ts";
 import type { RunKeeper } from "./run-keeper.ts";
-import type { OwnedJob } from "./whose-jobs.ts";
 
 /** What may be known of a run before anything of it starts. */
 export type Adoption =

@@ -156,8 +156,6 @@ async function startService(effects: string): Promise<TestService> {
     hub: {
       organizations: [{ login: "octo", repositories: REPOSITORIES.map((name) => ({ name })) }],
       rateLimit: 100_000,
-      // Ids of runs are in the names of containers, and other tests have hubs of their own.
-      firstId: process.pid * 100_000,
     },
   });
 }

@@ -57,6 +57,8 @@ export async function startServiceOnLocalhub(options: ServiceOptions): Promise<T
     organizations: [{ login: "octo", repositories: [{ name: "hello", files: options.files }] }],
     users: ["octocat", "stranger"],
     webhook: { secret: "s3cret" },
+    // Ids of runs are in names of containers, and several hubs may share the engine.
+    firstId: process.pid * 100_000,
     ...options.hub,
   });
   await writeFile(join(folder, "key.pem"), hub.app.privateKey, { mode: 0o600 });

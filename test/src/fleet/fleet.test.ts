@@ -1,15 +1,15 @@
 import { afterEach, beforeEach, expect, it } from "@jest/globals";
 import type { JobResult } from "../../../runner/job/execute-job.ts";
 import type { JobDescription } from "../../../runner/job/job-description.ts";
-import { adoptable } from "../../../src/fleet/adoptable.ts";
+import { adoptable } from "../../../src/adoption/adoptable.ts";
 import { Fleet } from "../../../src/fleet/fleet.ts";
 import { openStore } from "../../../src/store/open-store.ts";
 import type { GitHubJobRecord, JobRecord, RunRecord } from "../../../src/store/records.ts";
 import type { Store } from "../../../src/store/store.ts";
+import { aSnapshot } from "../adoption/run-snapshot.ts";
 import { aGitHubJob, aRun, temporaryFolder } from "../store/records.ts";
 import { type ToldReport, toldReport } from "./job-world.ts";
 import { quietLog } from "./quiet-log.ts";
-import { aSnapshot } from "./run-snapshot.ts";
 
 const STEPS = "runs-on: berth, steps: [{ run: echo }]";
 const isOurs = (labels: readonly string[]) => labels.includes("berth");

@@ -1,6 +1,6 @@
 import { expect, it } from "@jest/globals";
 import { readWorkflow } from "../../../runner/workflow/read-workflow.ts";
-import { missingSecrets, oidcUsers } from "../../../src/fleet/missing-secrets.ts";
+import { missingSecrets, oidcUsers } from "../../../src/adoption/missing-secrets.ts";
 
 const workflow = readWorkflow({
   file: "ci.yml",

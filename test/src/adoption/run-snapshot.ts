@@ -1,4 +1,4 @@
-import type { RunSnapshot } from "../../../src/fleet/run-facts.ts";
+import type { RunSnapshot } from "../../../src/adoption/run-facts.ts";
 
 /** Facts of a run of a push to main, but for what is given. */
 export function aSnapshot(given: Partial<RunSnapshot> = {}): RunSnapshot {

@@ -1,11 +1,11 @@
 import { describe, expect, it } from "@jest/globals";
 import { readWorkflow } from "../../../runner/workflow/read-workflow.ts";
+import type { RunSnapshot } from "../../../src/adoption/run-facts.ts";
 import { Policy } from "../../../src/config/policy.ts";
 import { Profile } from "../../../src/config/profile.ts";
 import { ContainerSettings } from "../../../src/containers/settings.ts";
-import { judgeJob, judgeRequest, judgeRun } from "../../../src/fleet/policy.ts";
-import type { RunSnapshot } from "../../../src/fleet/run-facts.ts";
-import { aSnapshot } from "./run-snapshot.ts";
+import { judgeJob, judgeRequest, judgeRun } from "../../../src/policy/policy.ts";
+import { aSnapshot } from "../adoption/run-snapshot.ts";
 
 type PolicyInput = Parameters<typeof Policy.parse>[0];
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
-import { type ReadRunFactsOptions, readRunFacts } from "../../../src/fleet/read-run-facts.ts";
-import { RunSnapshot } from "../../../src/fleet/run-facts.ts";
+import { type ReadRunFactsOptions, readRunFacts } from "../../../src/adoption/read-run-facts.ts";
+import { RunSnapshot } from "../../../src/adoption/run-facts.ts";
 import type { GitHubRun } from "../../../src/github/installation.ts";
 import { findTrigger } from "../../../src/intake/find-trigger.ts";
 import type { TriggerRecord } from "../../../src/store/records.ts";

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "@jest/globals";
 import { readWorkflow } from "../../../runner/workflow/read-workflow.ts";
-import { type Adoption, adoptable } from "../../../src/fleet/adoptable.ts";
-import type { RunSnapshot } from "../../../src/fleet/run-facts.ts";
-import { whoseJobs } from "../../../src/fleet/whose-jobs.ts";
+import { type Adoption, adoptable } from "../../../src/adoption/adoptable.ts";
+import type { RunSnapshot } from "../../../src/adoption/run-facts.ts";
+import { whoseJobs } from "../../../src/adoption/whose-jobs.ts";
 import { aSnapshot } from "./run-snapshot.ts";
 
 const OURS = "runs-on: berth, steps: [{ run: echo }]";

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it } from "@jest/globals";
-import { readRunFacts } from "../../../src/fleet/read-run-facts.ts";
+import { readRunFacts } from "../../../src/adoption/read-run-facts.ts";
 import { findTrigger } from "../../../src/intake/find-trigger.ts";
 import type { LocalHub } from "../../../src/localhub/local-hub.ts";
 import { startLocalHub } from "../../../src/localhub/start-local-hub.ts";

@@ -1,6 +1,7 @@
 import type { JobPlaceRequest } from "../../runner/job/container-spec.ts";
 import type { JobDescription } from "../../runner/job/job-description.ts";
 import type { ServiceSpec, StepContainerSpec } from "../../runner/job/siblings.ts";
+import type { RunSnapshot } from "../adoption/run-facts.ts";
 import type { Policy } from "../config/policy.ts";
 import type { Profile } from "../config/profile.ts";
 import type { ContainerSettings } from "../containers/settings.ts";
@@ -10,7 +11,6 @@ import { isAllowedLogin, isAllowedName } from "./allowed.ts";
 import { type Denial, firstDenial } from "./denial.ts";
 import { judgeContainer, judgeImage, judgeOwnContainer } from "./judge-container.ts";
 import { literalContainers } from "./literal-containers.ts";
-import type { RunSnapshot } from "./run-facts.ts";
 
 /** Whether a run may use Berth at all. */
 export function judgeRun(
