@@ -1,10 +1,9 @@
 /**
- * Builds `dist/`: the command `dist/berth.js`, the library `dist/berth-runner.js` and its types.
- * `--bundle` makes the command only, which is what running from a checkout needs.
+ * Builds `dist/`: the command `dist/berth.js`, the library `dist/berth-runner.js`, what they share in `dist/chunks`, and the types.
+ * `--bundle` leaves out the types, which running from a checkout does not need.
  */
 
 import { spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
 import { chmod, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type BuildOptions, build, type Plugin } from "esbuild";
@@ -35,21 +34,33 @@ const shared: BuildOptions = {
 const START = `#!/bin/sh\n":" //; exec node -- "$0" "$@"`;
 
 const onlyBundle = process.argv.includes("--bundle");
-await mkdir(join(root, "dist"), { recursive: true });
-await bundle(COMMAND, "dist/berth.js", `${START}\n${REQUIRE}`);
-if (existsSync(join(root, "dist/berth.js"))) await chmod(join(root, "dist/berth.js"), 0o755);
+const dist = join(root, "dist");
+await mkdir(dist, { recursive: true });
+// Those of an earlier build have other names.
+await rm(join(dist, "chunks"), { recursive: true, force: true });
+await bundle([COMMAND, LIBRARY]);
+await makeProgram(join(dist, "berth.js"));
 if (!onlyBundle) {
-  await bundle(LIBRARY, "dist/berth-runner.js", REQUIRE);
   await emitTypes();
   await checkPackage();
 }
 
-async function bundle(entry: string, outfile: string, banner: string): Promise<void> {
-  if (!existsSync(join(root, entry))) {
-    console.error(`build: ${entry} does not exist yet, ${outfile} is left out`);
-    return;
-  }
-  await build({ ...shared, entryPoints: [entry], outfile, banner: { js: banner } });
+/** What a command does not need stays in files that it does not read: reading and parsing is most of its start. */
+async function bundle(entryPoints: string[]): Promise<void> {
+  await build({
+    ...shared,
+    entryPoints,
+    outdir: "dist",
+    entryNames: "[name]",
+    chunkNames: "chunks/[name]-[hash]",
+    splitting: true,
+    banner: { js: REQUIRE },
+  });
+}
+
+async function makeProgram(file: string): Promise<void> {
+  await writeFile(file, `${START}\n${await readFile(file, "utf8")}`);
+  await chmod(file, 0o755);
 }
 
 /**
@@ -68,7 +79,6 @@ function leaveOut(names: readonly string[]): Plugin {
 }
 
 async function emitTypes(): Promise<void> {
-  if (!existsSync(join(root, LIBRARY))) return;
   await rm(join(root, "dist/types"), { recursive: true, force: true });
   const { status } = spawnSync(
     process.execPath,

@@ -70,8 +70,8 @@ function quietLog({ debug, warn }: Log) {
 
 function fetchThrough(agent: Promise<Dispatcher>) {
   return async (url: string, init: object) => {
-    const { fetch } = await import("undici");
-    return fetch(url, { ...init, dispatcher: await agent });
+    const { default: undici } = await import("undici");
+    return undici.fetch(url, { ...init, dispatcher: await agent });
   };
 }
 

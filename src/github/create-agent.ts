@@ -19,8 +19,9 @@ export async function createAgent({
   readonly env: ProxyEnvironment;
   readonly silenceMs: number;
 }): Promise<Dispatcher> {
-  const { EnvHttpProxyAgent } = await import("undici");
-  return new EnvHttpProxyAgent({
+  // Its `default`: in a bundle of several files the names of a CommonJS package are not known.
+  const { default: undici } = await import("undici");
+  return new undici.EnvHttpProxyAgent({
     // An empty string keeps it from looking into this process's environment by itself.
     httpProxy: env.http_proxy ?? env.HTTP_PROXY ?? "",
     httpsProxy: env.https_proxy ?? env.HTTPS_PROXY ?? "",

@@ -128,10 +128,10 @@ async function ask<T>(
   { asking, isHome }: { asking: Asking<T>; isHome: boolean },
 ): Promise<Dispatcher.ResponseData> {
   const { token, accept, agent, signal } = asking;
-  const { request } = await import("undici");
+  const { default: undici } = await import("undici");
   const authorization = token !== "" && isHome ? { authorization: `Bearer ${token}` } : {};
   const headers = { accept, "user-agent": "berth-runner", ...authorization };
-  return request(url, { headers, dispatcher: agent, signal });
+  return undici.request(url, { headers, dispatcher: agent, signal });
 }
 
 function redirectOf({ statusCode, headers }: Dispatcher.ResponseData, from: URL): URL | undefined {
