@@ -35,11 +35,18 @@ export type EngineHostOptions = {
 
 /** Making a container keeps an engine busy; more at once only make each of them slower. */
 const MOST_AT_ONCE = 4;
+/** A firewall that is loaded anew forgets rules; each look costs a container. */
+const GUARD_EVERY_MS = 10 * 60_000;
 /** Jobs that run already come before those that are to begin. */
 const COMING_BACK = 1;
 
 /** An engine with all that jobs need of it. */
-type Ready = Machine & { readonly isGuarded: boolean; readonly opening: PQueue };
+type Ready = Machine & {
+  readonly isGuarded: boolean;
+  /** When that was last seen to, on the clock of `performance.now()`. */
+  readonly guardedAtMs: number;
+  readonly opening: PQueue;
+};
 
 /**
  * This machine's container engine as a host. It need not answer yet: each `probe` looks for it anew and makes what it lacks.
@@ -141,10 +148,16 @@ function readier(options: EngineHostOptions): Readier {
   async function makeReady(signal: AbortSignal): Promise<Ready> {
     const engine = await find(signal);
     const machine = await prepareImages(engine, [], { connect, report, signal });
-    const isGuarded = await guard(machine, options, { wasGuarded: last?.isGuarded, signal });
+    const guarded = isStillGuarded(last) ? last : await guardNow(machine, signal);
     opening.concurrency = Math.min(MOST_AT_ONCE, await cpusOf(engine));
-    last = { ...machine, isGuarded, opening };
+    const { isGuarded, guardedAtMs } = guarded;
+    last = { ...machine, isGuarded, guardedAtMs, opening };
     return last;
+  }
+
+  async function guardNow(machine: Machine, signal: AbortSignal) {
+    const isGuarded = await guard(machine, options, { wasGuarded: last?.isGuarded, signal });
+    return { isGuarded, guardedAtMs: performance.now() };
   }
 
   return {
@@ -152,6 +165,10 @@ function readier(options: EngineHostOptions): Readier {
     once: async (signal) => last ?? (await turns.add(() => last ?? makeReady(signal))),
     anew: (signal) => turns.add(() => makeReady(signal)),
   };
+}
+
+function isStillGuarded(last: Ready | undefined): last is Ready {
+  return last?.isGuarded === true && performance.now() - last.guardedAtMs < GUARD_EVERY_MS;
 }
 
 async function cpusOf({ docker }: Engine): Promise<number> {

@@ -139,5 +139,7 @@ async function openHost(
     ...facts,
     connect: thisMachine({ docker: machine.engine.endpoint }),
     serviceId: `demo-${randomBytes(8).toString("hex")}`,
+    // Its jobs are our own, and rules of the packet filter would stay.
+    metadataAddresses: [],
   });
 }
