@@ -40,7 +40,7 @@ export {
 export { settingsToSpec } from "./containers/settings-to-spec.ts";
 export type { JobSource } from "./job-source.ts";
 export type { FaultSettings } from "./localhub/faults.ts";
-export type { HubEvent } from "./localhub/hub.ts";
+export type { HubEvent } from "./localhub/hub-event.ts";
 export type { LocalHubOptions } from "./localhub/hub-options.ts";
 export type { HubCheckRun, HubJob, HubRun, LocalHub } from "./localhub/local-hub.ts";
 export { startLocalHub } from "./localhub/start-local-hub.ts";

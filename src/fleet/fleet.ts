@@ -126,14 +126,15 @@ export class Fleet {
   async #hearJob(job: GitHubJobRecord): Promise<void> {
     const { store } = this.#deps;
     this.#githubJobs.changed(job);
-    if (!this.#deps.claim().isOurs(job.labels)) return;
     const runId = `${job.githubRunId}-${job.attempt}`;
     const run = this.#active.get(runId)?.keeper.record ?? (await store.runs.get(runId));
     if (run === undefined) {
-      if (job.status === "queued" || job.status === "waiting") await this.#begin(runId, job);
+      const isWanted = job.status === "queued" || job.status === "waiting";
+      if (isWanted && this.#deps.claim().isOurs(job.labels)) await this.#begin(runId, job);
       return;
     }
     if (run.state === "left") return await this.#explain(run, job, run.reason ?? "");
+    // Whatever its labels mean by now: what was begun is ours.
     const control = this.#controls.named(runId, job.name);
     if (control === undefined) return;
     if (control.keeper.record.githubJobId === undefined) {

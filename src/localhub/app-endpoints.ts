@@ -1,7 +1,8 @@
 import { z } from "zod";
 import { issueToken } from "./credentials.ts";
-import { type Delivery, redeliver } from "./deliveries.ts";
-import { covers, type Hub, type Installation, installationOf, type JsonObject } from "./hub.ts";
+import { redeliver } from "./deliveries.ts";
+import { covers, type Hub, type Installation, installationOf } from "./hub.ts";
+import type { Delivery, JsonObject } from "./hub-event.ts";
 import { counted, paginate, paginateByCursor } from "./paginate.ts";
 import { limitOf, limitsPayload } from "./rate-limit.ts";
 import { notFound, Refusal } from "./refusal.ts";

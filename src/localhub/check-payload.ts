@@ -1,5 +1,6 @@
 import { ACTIONS_APP, type CheckRun, type CheckSuite, runsOfSuite } from "./checks.ts";
-import type { Hub, JsonObject } from "./hub.ts";
+import type { Hub } from "./hub.ts";
+import type { JsonObject } from "./hub-event.ts";
 import {
   accountPayload,
   apiUrl,

@@ -1,10 +1,11 @@
 import { emitCheckRun } from "./check-events.ts";
 import { checkRunPayload } from "./check-payload.ts";
 import { CheckRunChange, NewCheckRun } from "./check-run-request.ts";
-import { type Annotation, type CheckRun, suiteFor } from "./checks.ts";
+import { type CheckRun, suiteFor } from "./checks.ts";
 import { askGit } from "./git.ts";
 import { resolveCommit } from "./git-objects.ts";
 import { actorOf, type Hub, timestamp } from "./hub.ts";
+import type { Annotation } from "./hub-facts.ts";
 import { counted, paginate } from "./paginate.ts";
 import { notFound, Refusal } from "./refusal.ts";
 import {

@@ -1,25 +1,5 @@
 import type { Hub, Repository } from "./hub.ts";
-
-export type Annotation = {
-  readonly path: string;
-  readonly start_line: number;
-  readonly end_line: number;
-  readonly start_column?: number | undefined;
-  readonly end_column?: number | undefined;
-  readonly annotation_level: "notice" | "warning" | "failure";
-  readonly message: string;
-  readonly title?: string | undefined;
-  readonly raw_details?: string | undefined;
-};
-
-export type CheckAction = {
-  readonly label: string;
-  readonly description: string;
-  readonly identifier: string;
-};
-
-/** `actions` for the checks that show jobs, `app` for those of the hub's App. */
-export type CheckOwner = "actions" | "app";
+import type { Annotation, CheckAction, CheckOwner } from "./hub-facts.ts";
 
 export type CheckRun = {
   readonly id: number;

@@ -1,14 +1,6 @@
 import { git } from "./git.ts";
 import { resolveCommit } from "./git-objects.ts";
-
-/** A commit to make without a clone. */
-export type CommitRequest = {
-  readonly branch: string;
-  readonly message: string;
-  /** By path; `null` removes a file. A text that begins with `#!` becomes executable. */
-  readonly files: { readonly [path: string]: string | Buffer | null };
-  readonly author?: { readonly name: string; readonly email: string };
-};
+import type { CommitRequest } from "./hub-facts.ts";
 
 /** Commits on top of a branch, which is made from `from` (or from nothing) when it is not there. */
 export async function commitFiles(
@@ -30,8 +22,9 @@ export async function commitFiles(
       parts.push(`D ${JSON.stringify(path)}\n`);
       continue;
     }
-    const mode = content.slice(0, 2).toString() === "#!" ? "100755" : "100644";
-    parts.push(`M ${mode} inline ${JSON.stringify(path)}\n`, ...data(content));
+    const bytes = Buffer.from(content);
+    const mode = bytes.subarray(0, 2).toString() === "#!" ? "100755" : "100644";
+    parts.push(`M ${mode} inline ${JSON.stringify(path)}\n`, ...data(bytes));
   }
   parts.push("done\n");
   const input = Buffer.concat(parts.map((part) => Buffer.from(part)));

@@ -3,12 +3,12 @@ import { z } from "zod";
 import {
   type Credential,
   covers,
-  type Grants,
   type Hub,
   type Installation,
   installationOf,
   type Repository,
 } from "./hub.ts";
+import type { Grants } from "./hub-facts.ts";
 import { notFound, Refusal } from "./refusal.ts";
 import type { Access } from "./route.ts";
 

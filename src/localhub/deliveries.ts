@@ -1,28 +1,7 @@
 import { createHmac, randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Hub, HubEvent, Installation } from "./hub.ts";
-
-/** One attempt to deliver an event, as the App's deliveries API lists it. */
-export type Delivery = {
-  readonly id: number;
-  readonly guid: string;
-  readonly event: string;
-  readonly action: string | null;
-  readonly installationId: number | null;
-  readonly repositoryId: number | null;
-  readonly isRedelivery: boolean;
-  readonly deliveredAt: string;
-  readonly durationSeconds: number;
-  readonly statusCode: number;
-  /** `OK`, or what went wrong. */
-  readonly status: string;
-  readonly url: string;
-  readonly requestHeaders: { readonly [name: string]: string };
-  /** The raw body, as signed. */
-  readonly body: string;
-  readonly responseHeaders: { readonly [name: string]: string };
-  readonly responseBody: string;
-};
+import type { Hub, Installation } from "./hub.ts";
+import type { Delivery, HubEvent } from "./hub-event.ts";
 
 type Letter = {
   readonly guid: string;

@@ -1,5 +1,6 @@
 import { deliver } from "./deliveries.ts";
-import { type Account, type Hub, installationOf, type JsonObject, type Repository } from "./hub.ts";
+import { type Account, type Hub, installationOf, type Repository } from "./hub.ts";
+import type { JsonObject } from "./hub-event.ts";
 import { accountPayload, organizationPayload, repositoryPayload } from "./repository-payload.ts";
 
 /** Something that happened in a repository. */

@@ -9,7 +9,8 @@ import {
   readCommit,
   resolveCommit,
 } from "./git-objects.ts";
-import { actorOf, type JsonObject } from "./hub.ts";
+import { actorOf } from "./hub.ts";
+import type { JsonObject } from "./hub-event.ts";
 import { paginate } from "./paginate.ts";
 import { changeRefs } from "./push.ts";
 import { notFound, Refusal } from "./refusal.ts";

@@ -1,4 +1,5 @@
-import type { Hub, JsonObject } from "./hub.ts";
+import type { Hub } from "./hub.ts";
+import type { JsonObject } from "./hub-event.ts";
 import { apiUrl } from "./repository-payload.ts";
 import type { Run } from "./runs.ts";
 

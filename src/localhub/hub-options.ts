@@ -1,5 +1,6 @@
 import type { FaultSettings } from "./faults.ts";
-import type { Grants, HubEvent } from "./hub.ts";
+import type { HubEvent } from "./hub-event.ts";
+import type { Grants } from "./hub-facts.ts";
 
 /** What a hub holds when it starts. */
 export type LocalHubOptions = {

@@ -3,11 +3,10 @@ import type PQueue from "p-queue";
 import type { Json } from "../../runner/expressions/template.ts";
 import type { ConcurrencyGroups } from "../../runner/workflow/concurrency-groups.ts";
 import type { CheckRun, CheckSuite } from "./checks.ts";
-import type { Delivery } from "./deliveries.ts";
 import type { Faults } from "./faults.ts";
+import type { Delivery, HubEvent } from "./hub-event.ts";
+import type { Grants } from "./hub-facts.ts";
 import type { Job, Run } from "./runs.ts";
-
-export type JsonObject = { readonly [key: string]: Json };
 
 /** An organisation, a user or a bot. */
 export type Account = {
@@ -60,9 +59,6 @@ export type PullRequest = {
   state: "open" | "closed";
 };
 
-/** Permission to the level it is granted at, as `checks: write`. */
-export type Grants = { readonly [permission: string]: string };
-
 export type Installation = {
   readonly id: number;
   readonly account: Account;
@@ -95,15 +91,6 @@ export type AppFacts = {
   readonly events: readonly string[];
   readonly bot: Account;
   readonly owner: Account;
-};
-
-/** An event as it leaves the hub, before it is delivered to anyone. */
-export type HubEvent = {
-  readonly event: string;
-  readonly action?: string;
-  /** `OWNER/NAME`. */
-  readonly repository?: string;
-  readonly payload: JsonObject;
 };
 
 /** Everything the hub knows; it lives in memory, except for the repositories. */

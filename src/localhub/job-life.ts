@@ -4,8 +4,9 @@ import { emitCheckRun } from "./check-events.ts";
 import { type CheckRun, suiteFor } from "./checks.ts";
 import { emit } from "./emit.ts";
 import { type Account, type Hub, timestamp } from "./hub.ts";
+import type { JobStep, RunnerFacts } from "./hub-facts.ts";
 import { jobPayload, runPayload, workflowPayload } from "./run-payload.ts";
-import { type Job, type JobStep, jobsOf, type Run, type RunnerFacts } from "./runs.ts";
+import { type Job, jobsOf, type Run } from "./runs.ts";
 
 /** A job that begins its life, and what is known of it. */
 export type NewJob = {

@@ -1,12 +1,20 @@
 import type { Conclusion } from "../../runner/job/job-description.ts";
-import type { Annotation, CheckAction, CheckOwner } from "./checks.ts";
-import type { CommitRequest } from "./commit-files.ts";
-import type { Delivery } from "./deliveries.ts";
 import type { FaultSettings } from "./faults.ts";
-import type { JsonObject } from "./hub.ts";
+import type { Delivery, JsonObject } from "./hub-event.ts";
+import type {
+  Annotation,
+  CheckAction,
+  CheckOwner,
+  CommitRequest,
+  JobStatus,
+  JobStep,
+  PullRequestFacts,
+  RunConclusion,
+  RunnerFacts,
+  RunStatus,
+} from "./hub-facts.ts";
 import type { RepositoryOptions } from "./hub-options.ts";
-import type { PullRequestFacts } from "./pulls.ts";
-import type { JobStep, Run, RunnerFacts } from "./runs.ts";
+import type { Run } from "./runs.ts";
 
 export type HubJob = {
   /** Also the id of the check run that shows it. */
@@ -20,7 +28,7 @@ export type HubJob = {
   /** As GitHub prints it, with the values of its matrix. */
   readonly name: string;
   readonly labels: readonly string[];
-  readonly status: "waiting" | "queued" | "in_progress" | "completed";
+  readonly status: JobStatus;
   readonly conclusion: Conclusion | null;
   readonly runner: string | undefined;
   readonly outputs: { readonly [name: string]: string };
@@ -36,8 +44,8 @@ export type HubRun = {
   readonly attempt: number;
   readonly headSha: string;
   readonly headBranch: string | null;
-  readonly status: Run["status"];
-  readonly conclusion: Run["conclusion"];
+  readonly status: RunStatus;
+  readonly conclusion: RunConclusion | null;
 };
 
 export type HubCheckRun = {

@@ -1,5 +1,6 @@
-import type { Hub, JsonObject, PullRequest } from "./hub.ts";
+import type { Hub, PullRequest } from "./hub.ts";
 import { timestamp } from "./hub.ts";
+import type { JsonObject } from "./hub-event.ts";
 import {
   accountPayload,
   apiUrl,

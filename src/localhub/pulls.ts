@@ -5,23 +5,15 @@ import {
   type Account,
   findRepository,
   type Hub,
-  type JsonObject,
   type PullRequest,
   type Repository,
   timestamp,
 } from "./hub.ts";
+import type { JsonObject } from "./hub-event.ts";
+import type { PullRequestFacts } from "./hub-facts.ts";
 import { pullPayload } from "./pull-payload.ts";
 import { Refusal } from "./refusal.ts";
 import { startRuns } from "./start-runs.ts";
-
-export type PullRequestFacts = {
-  readonly title: string;
-  /** A branch of the repository, or `OWNER:BRANCH` of a fork with the same name. */
-  readonly head: string;
-  readonly base: string;
-  /** `OWNER/NAME` of the fork, where its name is another. */
-  readonly headRepository?: string;
-};
 
 /**
  * Opens a pull request, with its refs `refs/pull/N/head` and `refs/pull/N/merge`, and starts its workflows.

@@ -3,7 +3,8 @@ import { suiteFor } from "./checks.ts";
 import { emit, payloadOf } from "./emit.ts";
 import { askGit } from "./git.ts";
 import { changedFiles, type GitCommit, listCommits, listRefs, readCommit } from "./git-objects.ts";
-import { type Account, type Hub, type JsonObject, type Repository, timestamp } from "./hub.ts";
+import { type Account, type Hub, type Repository, timestamp } from "./hub.ts";
+import type { JsonObject } from "./hub-event.ts";
 import { updatePulls } from "./pulls.ts";
 import { startRuns } from "./start-runs.ts";
 

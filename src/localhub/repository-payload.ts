@@ -1,12 +1,6 @@
-import type {
-  Account,
-  AppFacts,
-  Grants,
-  Hub,
-  Installation,
-  JsonObject,
-  Repository,
-} from "./hub.ts";
+import type { Account, AppFacts, Hub, Installation, Repository } from "./hub.ts";
+import type { JsonObject } from "./hub-event.ts";
+import type { Grants } from "./hub-facts.ts";
 
 /** The API's address. */
 export function apiUrl(hub: Hub, path: string): string {

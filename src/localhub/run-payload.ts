@@ -1,4 +1,5 @@
-import type { Hub, JsonObject } from "./hub.ts";
+import type { Hub } from "./hub.ts";
+import type { JsonObject } from "./hub-event.ts";
 import { pullReference } from "./pull-payload.ts";
 import { accountPayload, apiUrl, minimalRepository, nodeId } from "./repository-payload.ts";
 import type { Job, Run } from "./runs.ts";

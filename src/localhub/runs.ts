@@ -2,22 +2,9 @@ import type { Json } from "../../runner/expressions/template.ts";
 import type { JobResult } from "../../runner/job/execute-job.ts";
 import type { Conclusion } from "../../runner/job/job-description.ts";
 import type { Workflow } from "../../runner/workflow/workflow.ts";
-import type { Account, JsonObject, PullRequest, Repository, WorkflowEntry } from "./hub.ts";
-
-/** One step as the Actions API shows it. */
-export type JobStep = {
-  readonly name: string;
-  readonly status: "queued" | "in_progress" | "completed";
-  readonly conclusion: Conclusion | null;
-  readonly number: number;
-};
-
-/** What took a job. */
-export type RunnerFacts = {
-  readonly name: string;
-  readonly id?: number;
-  readonly group?: string;
-};
+import type { Account, PullRequest, Repository, WorkflowEntry } from "./hub.ts";
+import type { JsonObject } from "./hub-event.ts";
+import type { JobStatus, JobStep, RunConclusion, RunnerFacts, RunStatus } from "./hub-facts.ts";
 
 export type Job = {
   /** Also the id of the check run that shows it. */
@@ -29,7 +16,7 @@ export type Job = {
   readonly name: string;
   readonly labels: readonly string[];
   readonly createdAt: string;
-  status: "waiting" | "queued" | "in_progress" | "completed";
+  status: JobStatus;
   conclusion: Conclusion | null;
   startedAt: string;
   completedAt: string | null;
@@ -68,8 +55,8 @@ export type Run = {
   attempt: number;
   startedAt: string;
   updatedAt: string;
-  status: "queued" | "waiting" | "pending" | "in_progress" | "completed";
-  conclusion: Conclusion | "startup_failure" | null;
+  status: RunStatus;
+  conclusion: RunConclusion | null;
   /** Of all attempts. */
   readonly jobs: Job[];
   readonly pastAttempts: JsonObject[];

@@ -11,12 +11,12 @@ import { githubContext } from "./github-context.ts";
 import {
   type Account,
   type Hub,
-  type JsonObject,
   type PullRequest,
   type Repository,
   timestamp,
   type WorkflowEntry,
 } from "./hub.ts";
+import type { JsonObject } from "./hub-event.ts";
 import { emitRun } from "./job-life.ts";
 import { runPayload, workflowPayload } from "./run-payload.ts";
 import type { Run } from "./runs.ts";

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import type { JobEvent } from "../../../runner/job/job-event.ts";
 import { executionId } from "../../fleet/run-job.ts";
-import type { Delivery } from "../../localhub/deliveries.ts";
+import type { Delivery } from "../../localhub/hub-event.ts";
 import type { HubJob } from "../../localhub/local-hub.ts";
 import { jobFolder } from "../../store/job-folder.ts";
 import { readJobLog } from "../../store/read-job-log.ts";
