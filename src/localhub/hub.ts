@@ -1,6 +1,5 @@
 import type { KeyObject } from "node:crypto";
 import type PQueue from "p-queue";
-import type { Json } from "../../runner/expressions/template.ts";
 import type { ConcurrencyGroups } from "../../runner/workflow/concurrency-groups.ts";
 import type { CheckRun, CheckSuite } from "./checks.ts";
 import type { Faults } from "./faults.ts";

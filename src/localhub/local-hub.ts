@@ -14,7 +14,6 @@ import type {
   RunStatus,
 } from "./hub-facts.ts";
 import type { RepositoryOptions } from "./hub-options.ts";
-import type { Run } from "./runs.ts";
 
 export type HubJob = {
   /** Also the id of the check run that shows it. */

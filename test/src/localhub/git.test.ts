@@ -147,6 +147,22 @@ describe("contents and git objects", () => {
     expect(branches.map(({ name }) => name)).toEqual(["main"]);
   });
 
+  it("commits bytes as they are, and a script of bytes as executable", async () => {
+    await using hub = await hubWithFiles();
+    const octokit = asInstallation(hub, "octo");
+    const files = { script: new TextEncoder().encode("#!/bin/sh\n"), data: Uint8Array.of(0, 255) };
+
+    const sha = await hub.commit("octo/hello", { branch: "main", message: "2", files });
+
+    const { data } = await octokit.rest.git.getTree({ ...repo, tree_sha: sha });
+    const [bytes, script] = ["data", "script"].map((name) =>
+      data.tree.find(({ path }) => path === name),
+    );
+    const { data: blob } = await octokit.rest.git.getBlob({ ...repo, file_sha: bytes?.sha ?? "" });
+    expect([bytes?.mode, script?.mode]).toEqual(["100644", "100755"]);
+    expect([...Buffer.from(blob.content, "base64")]).toEqual([0, 255]);
+  });
+
   it("redirects to a tarball that only the redirection opens", async () => {
     await using hub = await hubWithFiles();
     const octokit = asInstallation(hub, "octo");
