@@ -1,11 +1,14 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "@jest/globals";
+import { testEngine } from "../../engine.ts";
 import { type ConfigFolder, configFolder, GITHUB } from "../config/config-folder.ts";
 import { runBerth } from "./run-berth.ts";
 
 let folder: ConfigFolder;
+let env: { [name: string]: string };
 
-beforeAll(() => {
+beforeAll(async () => {
+  env = { DOCKER_HOST: (await testEngine()).endpoint };
   folder = configFolder(`${GITHUB}
 profiles:
   Light: { needs: { cpus: 0.5 } }
@@ -14,7 +17,7 @@ profiles:
 });
 afterAll(() => folder[Symbol.dispose]());
 
-const here = () => ({ cwd: folder.root });
+const here = () => ({ cwd: folder.root, env });
 
 it("has the profiles of the configuration among the labels", async () => {
   const { code, stdout } = await runBerth(["labels"], here());
@@ -42,7 +45,7 @@ it("says of a profile what it needs, and that a job with its name is Berth's", a
 it("takes what the configuration claims for what is Berth's", async () => {
   using greedy = configFolder(`${GITHUB}claim: labels\n`);
 
-  const { stdout } = await runBerth(["labels", "--json", "mem=1g"], { cwd: greedy.root });
+  const { stdout } = await runBerth(["labels", "--json", "mem=1g"], { cwd: greedy.root, env });
 
   expect(JSON.parse(stdout)).toMatchObject({ addressed: true });
 });
@@ -50,7 +53,7 @@ it("takes what the configuration claims for what is Berth's", async () => {
 it("knows no profile without a configuration, and wants one that is named", async () => {
   folder.write("elsewhere/file", "");
 
-  const none = await runBerth(["labels", "light"], { cwd: join(folder.root, "elsewhere") });
+  const none = await runBerth(["labels", "light"], { cwd: join(folder.root, "elsewhere"), env });
   const wrong = await runBerth(["labels", "-c", "nowhere.yml"], here());
 
   expect(none.code).toBe(2);
@@ -65,7 +68,7 @@ hosts:
   - { name: far, ssh: me@far.example }
 store: { path: store }
 `);
-  const at = { cwd: several.root };
+  const at = { cwd: several.root, env };
 
   const [labels, fitting, hosts] = await Promise.all([
     runBerth(["labels"], at),

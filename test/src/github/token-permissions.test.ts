@@ -24,7 +24,7 @@ it.each([
     { contents: "read" },
     ["packages: read"],
   ],
-  ["OIDC", { "id-token": "write" }, {}, ["id-token: write"]],
+  ["OIDC, which is no permission of an App", { "id-token": "write" }, {}, []],
   [
     "read-all",
     expandPermissions("read-all"),
