@@ -2,6 +2,7 @@ import { Command } from "commander";
 import { connectEngine, type Engine } from "../containers/connect-engine.ts";
 import { collectGarbage, isOfService, ownerLives } from "../containers/gc.ts";
 import { JOB_LABEL, type Labels, RUN_LABEL, SERVED_LABEL } from "../containers/labels.ts";
+import { removeDeadHelpers } from "../containers/remove-dead-helpers.ts";
 import { trimActions } from "../containers/trim-actions.ts";
 import { thisMachine } from "./this-machine.ts";
 
@@ -31,8 +32,10 @@ export function gcCommand(_signal: AbortSignal): Command {
       if (flags.dryRun) tellGarbage(await findGarbage(docker, { run, spared }), flags);
       else {
         const garbage = await collectGarbage(docker, { run, isAlive: spared.isAlive });
-        const actions = run === undefined ? await trimActions(docker) : [];
-        tellRemoved({ ...garbage, actions }, flags);
+        const isAll = run === undefined;
+        const helpers = isAll ? await removeDeadHelpers(docker) : [];
+        const actions = isAll ? await trimActions(docker) : [];
+        tellRemoved({ ...garbage, helpers, actions }, flags);
       }
       for (const line of spared.lines()) process.stderr.write(`${line}\n`);
     });
@@ -88,17 +91,24 @@ function tellRemoved(
   {
     removed,
     leaks,
+    helpers,
     actions,
-  }: Awaited<ReturnType<typeof collectGarbage>> & { readonly actions: readonly string[] },
+  }: Awaited<ReturnType<typeof collectGarbage>> & {
+    readonly helpers: readonly string[];
+    readonly actions: readonly string[];
+  },
   { json }: GcFlags,
 ): void {
   const left = leaks.map(({ kind, id, cause }) => ({ kind, id, why: String(cause) }));
   const text = removed.map(
     ({ kind, id, job }) => `removed ${kind} ${id.slice(0, 12)} of job ${job}\n`,
   );
+  text.push(
+    ...helpers.map((id) => `removed container ${id.slice(0, 12)}, which was filling a volume\n`),
+  );
   text.push(...actions.map((name) => `removed volume ${name} with an old action\n`));
   const people = text.length === 0 ? "Nothing to remove.\n" : text.join("");
-  process.stdout.write(json ? `${JSON.stringify({ removed, actions, left })}\n` : people);
+  process.stdout.write(json ? `${JSON.stringify({ removed, helpers, actions, left })}\n` : people);
   for (const { kind, id, why } of left) {
     process.stderr.write(`could not remove ${kind} ${id}: ${why}\n`);
   }

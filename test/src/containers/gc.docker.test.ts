@@ -2,7 +2,8 @@ import { hostname } from "node:os";
 import { afterAll, beforeAll, expect, it } from "@jest/globals";
 import type Docker from "dockerode";
 import { collectGarbage } from "../../../src/containers/gc.ts";
-import { jobLabels, OWNER_LABEL } from "../../../src/containers/labels.ts";
+import { cacheLabels, jobLabels, OWNER_LABEL } from "../../../src/containers/labels.ts";
+import { removeDeadHelpers } from "../../../src/containers/remove-dead-helpers.ts";
 import {
   removeContainer,
   removeNetwork,
@@ -39,6 +40,19 @@ it("removes all that a dead process left of its jobs, and nothing of a living on
 
   await remove(alive);
   await removeVolume(docker, author);
+});
+
+it("removes a helper whose maker is dead, and none of a living one", async () => {
+  const make = (labels: object) =>
+    docker.createContainer({ Image: IMAGE, Cmd: ["/x"], Labels: { ...cacheLabels(), ...labels } });
+  const [dead, alive] = await Promise.all([make(DEAD), make({})]);
+
+  const removed = await removeDeadHelpers(docker);
+
+  expect(removed).toContain(dead.id);
+  expect(removed).not.toContain(alive.id);
+  await expect(dead.inspect()).rejects.toMatchObject({ statusCode: 404 });
+  await removeContainer(docker, alive.id);
 });
 
 it("keeps to one run, and to what the caller knows of owners", async () => {
