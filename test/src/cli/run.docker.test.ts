@@ -84,7 +84,7 @@ it("gc removes what a killed process left, after saying so with --dry-run, and n
   expect(stillThere).not.toEqual([]);
   expect(JSON.parse(gc.stdout)).toMatchObject({ left: [] });
   expect(await objectsOf(killedRun)).toEqual([]);
-  expect(JSON.parse(ofLiving.stdout)).toEqual({ removed: [], left: [], actions: [] });
+  expect(JSON.parse(ofLiving.stdout)).toEqual({ removed: [], left: [], helpers: [], actions: [] });
   expect(left).not.toEqual([]);
 });
 
