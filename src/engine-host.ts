@@ -53,7 +53,7 @@ type Ready = Machine & {
  */
 export async function openEngineHost(options: EngineHostOptions): Promise<HostPlaces> {
   const { name, slots, endpoint, serviceId, log } = options;
-  const connect = { ...options.connect, ...(endpoint !== undefined && { endpoint }) };
+  const connect = { ...options.connect, ...(endpoint !== undefined && named(endpoint)) };
   const prepare = readier({ ...options, connect });
   const knownUsers = new Map<string, UserIds>();
   const onLeak = ({ kind, id, cause }: Leak) =>
@@ -99,6 +99,10 @@ export async function openEngineHost(options: EngineHostOptions): Promise<HostPl
     // Jobs outlive the service.
     [Symbol.asyncDispose]: async () => {},
   };
+}
+
+function named(endpoint: string) {
+  return { endpoint, endpointSource: "docker in berth.yml" } as const;
 }
 
 function placeOptions(

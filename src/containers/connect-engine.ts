@@ -20,6 +20,7 @@ export type Engine = {
 
 export type EngineSource =
   | "--docker"
+  | "docker in berth.yml"
   | "DOCKER_HOST"
   | "docker context"
   | "default socket"
@@ -29,6 +30,8 @@ export type EngineSource =
 export type ConnectEngineOptions = {
   /** `--docker` */
   readonly endpoint?: string | undefined;
+  /** Who named `endpoint`, for errors; `--docker` when left out. */
+  readonly endpointSource?: "--docker" | "docker in berth.yml";
   readonly env: { readonly [name: string]: string | undefined };
   readonly home: string;
   readonly uid: number;
@@ -85,13 +88,21 @@ export async function connectEngine(options: ConnectEngineOptions): Promise<Engi
 
 /** Whoever names an engine means that one: nothing else is tried beside it. */
 async function candidates(
-  { endpoint, env, home, uid, stateDir, defaultSocket }: ConnectEngineOptions,
+  {
+    endpoint,
+    endpointSource = "--docker",
+    env,
+    home,
+    uid,
+    stateDir,
+    defaultSocket,
+  }: ConnectEngineOptions,
   dockerConfigDir: string,
 ): Promise<Candidate[]> {
   const tls = env.DOCKER_TLS_VERIFY || env.DOCKER_TLS || env.DOCKER_CERT_PATH;
   const certificates = tls ? env.DOCKER_CERT_PATH || dockerConfigDir : undefined;
   const verify = Boolean(env.DOCKER_TLS_VERIFY);
-  if (endpoint) return [{ source: "--docker", endpoint, certificates, verify }];
+  if (endpoint) return [{ source: endpointSource, endpoint, certificates, verify }];
   if (env.DOCKER_HOST) {
     return [{ source: "DOCKER_HOST", endpoint: env.DOCKER_HOST, certificates, verify }];
   }
