@@ -126,7 +126,7 @@ it("says in words that it is not usable where no engine answers", async () => {
   await expect(gone.probe(signal)).rejects.toMatchObject({
     code: "HOST_UNUSABLE",
     message: expect.stringMatching(
-      /The host here cannot run jobs now\.[^]*unix:\/\/\/nowhere\/docker\.sock \(docker in berth\.yml\)/,
+      /The host here cannot run jobs now\.[\s\S]*unix:\/\/\/nowhere\/docker\.sock \(docker in berth\.yml\)/,
     ),
   });
 });
