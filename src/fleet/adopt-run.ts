@@ -36,7 +36,7 @@ export async function adoptRun(run: RunRecord, deps: AdoptRunDeps): Promise<Adop
   const facts = await factsOf(run, deps);
   if (typeof facts === "string") return { kind: "left", reason: facts };
 
-  const { config, claim, store } = deps;
+  const { config, claim, store, log } = deps;
   const denial = run.state === "adopted" ? undefined : judgeRun(config.policy, facts, run);
   if (denial !== undefined) {
     const { rule, reason, remedy } = denial;
@@ -49,6 +49,8 @@ export async function adoptRun(run: RunRecord, deps: AdoptRunDeps): Promise<Adop
   // What was adopted is gone on with.
   const mixed = run.state === "adopted" ? "run" : config.mixed;
   const answer = await adoptable({ facts, isOurs, mixed });
+  const warnings = answer.kind === "yes" && run.state !== "adopted" ? answer.warnings : [];
+  for (const warning of warnings) log.warn({ run: run.id, warning }, "part of a run is left");
   return answer.kind === "no"
     ? { kind: "left", reason: answer.reason }
     : { ...answer, kind: "adopted", facts, carried: run.carried ?? (await carriedOver(run, deps)) };

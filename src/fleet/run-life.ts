@@ -19,7 +19,6 @@ export type Adoption =
       readonly jobs: ReadonlyMap<string, OwnedJob>;
       /** By job key: why that job cannot run here though the rest can. */
       readonly blocked: { readonly [job: string]: string };
-      readonly warnings: readonly string[];
       /** Names of jobs that GitHub's re-run of some others does not repeat. */
       readonly carried: readonly string[];
     }
