@@ -68,6 +68,7 @@ jobs:
   service.hub.completeJob((await repository.job("version")).id, { conclusion: "success" });
   const pack = await repository.ended("pack");
 
+  expect(service.said()).toContain("part of a run is left");
   expect(build.conclusion).toBe("success");
   expect(pack).toMatchObject({
     conclusion: "action_required",
