@@ -25,6 +25,10 @@ function exitCodeOfCode(code: ErrorCode): number {
     case "DISK_FULL":
     case "SETUP_FAILED":
     case "HOST_UNUSABLE":
+    case "HOST_UNREACHABLE":
+    case "HOST_KEY_UNKNOWN":
+    case "HOST_KEY_CHANGED":
+    case "HOST_LOGIN_REFUSED":
       return 3;
     default:
       return 1;

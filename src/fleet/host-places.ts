@@ -1,11 +1,14 @@
 import type { ExecuteJobDeps } from "../../runner/job/execute-job.ts";
 import type { ContainerSettings } from "../containers/settings.ts";
 import type { Capability } from "../profiles/capability.ts";
+import type { Need } from "../profiles/need.ts";
 import type { LeaseRecord } from "../store/records.ts";
 
 /** What a job's place must have beside what its workflow says. */
 export type PlaceTerms = {
   readonly lease: LeaseRecord;
+  /** What its labels and its profile come to. */
+  readonly need: Need;
   /** Image of a job without `container:`; the host's job image when left out. */
   readonly image?: string | undefined;
   /** Settings of the profile, filled in for this job. */

@@ -242,6 +242,7 @@ async function execute(
   }
   const terms = {
     lease: lease.record,
+    need: job.need,
     image: job.image,
     settings: job.settings,
   };

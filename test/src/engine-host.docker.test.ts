@@ -150,6 +150,7 @@ function open(jobId: string, terms: Partial<PlaceTerms> = {}) {
   const request = { jobId, runId: SERVICE, repository: "repo", labels: ["berth"] };
   return host.openPlace({
     lease: { repository: "o/repo", ...lease } as PlaceTerms["lease"],
+    need: { gpus: 0, rootless: false, dind: false },
     image: IMAGE,
     ...terms,
   })(request, { journal: undefined, progress: () => {}, placed: () => {}, signal });

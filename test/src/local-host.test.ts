@@ -98,5 +98,8 @@ function open(host: HostPlaces, jobId: string, journal?: Journal) {
   };
   const request = { jobId, runId: "run-1", repository: "repo", labels: ["berth"] };
   const opening = { journal, progress: () => {}, placed: () => {}, signal };
-  return host.openPlace({ lease })(request, opening);
+  return host.openPlace({ lease, need: { gpus: 0, rootless: false, dind: false } })(
+    request,
+    opening,
+  );
 }
