@@ -2,9 +2,9 @@ import { homedir } from "node:os";
 import { Command } from "commander";
 import { z } from "zod";
 import { BerthError } from "../../runner/errors.ts";
-import type { Host } from "../config/config.ts";
 import { findConfig } from "../config/find-config.ts";
 import { configInvalid, readConfig } from "../config/read-config.ts";
+import type { ResolvedHost } from "../config/resolve-hosts.ts";
 import { probeMachine } from "../hosts/probe-machine.ts";
 import { findService } from "./ask-service.ts";
 import { hostsOfConfig } from "./hosts-of-config.ts";
@@ -81,7 +81,7 @@ function addDrain(command: Command, verb: "drain" | "undrain", signal: AbortSign
 }
 
 /** `undefined` without a configuration; one that is named must be there. */
-function readHosts(named: string | undefined): readonly Host[] | undefined {
+function readHosts(named: string | undefined): readonly ResolvedHost[] | undefined {
   const places = { cwd: process.cwd(), env: process.env, home: homedir() };
   let file: string;
   try {

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { BerthError, textOf } from "../../runner/errors.ts";
-import type { Host } from "../config/config.ts";
+import type { ResolvedHost } from "../config/resolve-hosts.ts";
 import { capabilityOf } from "../hosts/capability-of.ts";
 import { probeMachine } from "../hosts/probe-machine.ts";
 import type { Capability } from "../profiles/capability.ts";
@@ -52,7 +52,7 @@ const Status = z.object({
 });
 const Statuses = z.object({ hosts: z.array(Status) });
 
-type FromConfig = Pick<Host, "name" | "slots" | "docker" | "ssh">;
+type FromConfig = Pick<ResolvedHost, "name" | "slots" | "docker" | "ssh">;
 
 /** Asks the service that runs, else looks at this machine's engines; nothing is changed. */
 export async function hostsOfConfig(
@@ -83,7 +83,7 @@ async function askService(service: Service): Promise<z.infer<typeof Status>[]> {
 }
 
 async function lookAt(
-  { name, docker }: Pick<Host, "name" | "docker">,
+  { name, docker }: Pick<ResolvedHost, "name" | "docker">,
   signal: AbortSignal,
 ): Promise<Pick<KnownHost, "closed"> & { readonly capability?: Capability }> {
   const isHere = docker === undefined || /^unix:|^\//.test(docker);

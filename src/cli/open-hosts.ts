@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { hostname } from "node:os";
 import { BerthError } from "../../runner/errors.ts";
-import type { Host } from "../config/config.ts";
+import type { ResolvedHost } from "../config/resolve-hosts.ts";
 import { openEngineHost } from "../engine-host.ts";
 import type { HostPlaces } from "../fleet/host-places.ts";
 import type { SetupEvent } from "../hosts/setup-step.ts";
@@ -14,7 +14,7 @@ import { thisMachine } from "./this-machine.ts";
  * @throws {BerthError} `NOT_SUPPORTED_YET` for one over SSH.
  */
 export async function openHosts(
-  hosts: readonly Host[],
+  hosts: readonly ResolvedHost[],
   { storeFolder, log }: { storeFolder: string; log: Log },
 ): Promise<HostPlaces[]> {
   const remote = hosts.find(({ ssh }) => ssh !== undefined);

@@ -1,8 +1,10 @@
 import { posix } from "node:path";
 import { readSize } from "../containers/options/read-quantity.ts";
-import type { Config, Host } from "./config.ts";
+import type { Config } from "./config.ts";
 import type { Explanation } from "./explain-issue.ts";
-import { placeholdersIn } from "./placeholders.ts";
+import type { Host } from "./host.ts";
+import type { Network } from "./network.ts";
+import { type Path, placeholdersIn } from "./placeholders.ts";
 import type { Profile } from "./profile.ts";
 
 /** The parts of a configuration that are right each by itself. */
@@ -10,10 +12,11 @@ export type Sections = { readonly [key in keyof Config]?: Config[key] | undefine
 
 /** What is wrong between keys that are each right by themselves: names that lead nowhere, and what cannot go together. */
 export function checkConfig(sections: Sections): Explanation[] {
-  const { github, hosts, profiles, policy, intake } = sections;
+  const { github, hosts, registries, profiles, policy, intake } = sections;
   return [
     ...(github ? checkGitHub(github, intake) : []),
-    ...(hosts ? checkHosts(hosts) : []),
+    ...checkHosts(hosts ?? []),
+    ...checkRegistries(registries ?? []),
     ...(profiles ? checkProfileNames(Object.keys(profiles)) : []),
     ...Object.entries(profiles ?? {}).flatMap(([name, profile]) =>
       checkProfile(name, profile, sections),
@@ -53,12 +56,16 @@ function checkGitHub(
   return found;
 }
 
-function both(path: readonly string[], one: string, other: string): Explanation {
-  const message = `${path.join(".")} has both ${one} and ${other}; leave one out`;
+function both(path: Path, one: string, other: string): Explanation {
+  const section = path
+    .map((step) => (typeof step === "number" ? `[${step}]` : `.${step}`))
+    .join("");
+  const message = `${section.slice(1)} has both ${one} and ${other}; leave one out`;
   return { path: [...path, other], key: true, message };
 }
 
-function checkHosts(hosts: readonly Host[]): Explanation[] {
+/** Also where a file is read for its hosts alone. */
+export function checkHosts(hosts: readonly Host[]): Explanation[] {
   return hosts.flatMap((host, index) => {
     const path = ["hosts", index];
     const found: Explanation[] = [];
@@ -66,11 +73,15 @@ function checkHosts(hosts: readonly Host[]): Explanation[] {
     if (first < index) {
       found.push({ path: [...path, "name"], message: `there are two hosts named ${host.name}` });
     }
-    if (host.docker !== undefined && host.ssh !== undefined) {
-      const message = `host ${host.name} has both docker and ssh; the engine of a machine over SSH is found there`;
+    if (host.ssh !== undefined && host.docker !== undefined && !isSocket(host.docker)) {
+      const message = `host ${host.name} has both ssh and ${host.docker}; with ssh, docker is a socket of that machine, like unix:///var/run/docker.sock`;
       found.push({ path: [...path, "docker"], key: true, message });
     }
-    for (const key of ["identityFile", "hostKey"] as const) {
+    if (host.tls !== undefined && (host.docker === undefined || isSocket(host.docker))) {
+      const message = `host ${host.name} has tls, which is for an engine at tcp:// or https://`;
+      found.push({ path: [...path, "tls"], key: true, message });
+    }
+    for (const key of SSH_KEYS) {
       if (host[key] === undefined || host.ssh !== undefined) continue;
       const message = `host ${host.name} has ${key}, which says something about ssh, and no ssh`;
       found.push({ path: [...path, key], key: true, message });
@@ -81,6 +92,28 @@ function checkHosts(hosts: readonly Host[]): Explanation[] {
     }
     return found;
   });
+}
+
+export function checkRegistries(registries: Network["registries"]): Explanation[] {
+  return registries.flatMap(({ host, username, password, passwordFile }, index) => {
+    const path = ["registries", index];
+    if (password !== undefined && passwordFile !== undefined) {
+      return [both(path, "password", "passwordFile")];
+    }
+    const hasPassword = password !== undefined || passwordFile !== undefined;
+    if (hasPassword === (username !== undefined)) return [];
+    const missing = hasPassword ? "username" : "passwordFile";
+    return [{ path, key: true, message: `${missing} is missing for registry ${host}` }];
+  });
+}
+
+const SSH_KEYS = [
+  ...(["identityFile", "certificateFile", "passphraseFile", "passwordFile"] as const),
+  ...(["jump", "hostKey", "sudo"] as const),
+];
+
+function isSocket(endpoint: string): boolean {
+  return /^unix:|^\//.test(endpoint);
 }
 
 /** Labels that mean something by themselves. */
@@ -182,13 +215,21 @@ function bytesOf(size: string | number): number | undefined {
 }
 
 function checkPrivileges(
-  { container, allow }: Profile,
+  { container, allow, dind }: Profile,
   { path, policy }: { path: readonly string[]; policy: Config["policy"] | undefined },
 ): Explanation[] {
   if (policy?.privileged !== "deny") return [];
   const message =
     "privileged containers are denied; policy.privileged: allow lets profiles have them";
   return [
+    ...(dind !== undefined && dind.mode !== "rootless"
+      ? [
+          {
+            path: [...path, "dind", "mode"],
+            message: `dind.mode ${dind.mode} is as good as privileged, and privileged containers are denied; policy.privileged: allow lets profiles have them`,
+          },
+        ]
+      : []),
     ...(container?.privileged ? [{ path: [...path, "container", "privileged"], message }] : []),
     ...allow.flatMap((permission, index) =>
       permission === "privileged" ? [{ path: [...path, "allow", index], message }] : [],

@@ -1,4 +1,6 @@
 import { z } from "zod";
+import { Host, HostDefaults } from "./host.ts";
+import { Network } from "./network.ts";
 import { Policy } from "./policy.ts";
 import { Profile } from "./profile.ts";
 import { ByteSize, Duration } from "./quantities.ts";
@@ -36,45 +38,6 @@ const GitHub = z.strictObject({
     .optional()
     .describe("File or files with it instead."),
 });
-
-/** A machine with a container engine. */
-export const Host = z.strictObject({
-  name: z
-    .string()
-    .regex(/^[a-zA-Z0-9]([a-zA-Z0-9._-]*[a-zA-Z0-9])?$/, "must be letters, digits, -, _ and .")
-    .describe("Its name, also in the label host=NAME."),
-  docker: z
-    .string()
-    .regex(
-      /^((unix|tcp|https?):\/\/\S+|\/\S*)$/,
-      "must be an endpoint, like unix:///var/run/docker.sock",
-    )
-    .optional()
-    .describe(
-      "Engine endpoint, as in DOCKER_HOST. Without this and `ssh`: this machine's engine, found as by `berth run`.",
-    ),
-  ssh: z
-    .string()
-    .regex(/^([^@\s:]+@)?([^@\s:[\]]+|\[[0-9a-fA-F:.]+\])(:\d{1,5})?$/, "must be user@address:port")
-    .optional()
-    .describe("user@address:port of a machine over SSH."),
-  identityFile: z
-    .string()
-    .min(1)
-    .optional()
-    .describe("Private key for `ssh`. Default: as ssh itself."),
-  hostKey: z
-    .string()
-    .regex(/^SHA256:[A-Za-z0-9+/]{43}=?$/, "must be a fingerprint, SHA256: and 43 characters")
-    .optional()
-    .describe("Fingerprint of the machine's key. Default: as in known_hosts."),
-  engine: z
-    .enum(["docker", "rootless"])
-    .optional()
-    .describe("Which engine of the machine, where it has both. Default: the one that answers."),
-  slots: z.int().positive().default(1).describe("Jobs this host runs at once."),
-});
-export type Host = z.infer<typeof Host>;
 
 const Listen = z
   .string()
@@ -115,8 +78,10 @@ export const Config = z.strictObject({
   hosts: z
     .array(Host)
     .min(1)
-    .default([{ name: "here", slots: 1 }])
+    .default([{ name: "here" }])
     .describe("Your machines. Default: this one, one job at a time."),
+  hostDefaults: HostDefaults.prefault({}).describe("What hosts have that do not say otherwise."),
+  ...Network.shape,
   profiles: z
     .record(ProfileName, Profile)
     .default({})

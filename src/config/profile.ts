@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { ContainerTemplate } from "./container-template.ts";
-import { ByteSize } from "./quantities.ts";
+import { ByteSize, Duration } from "./quantities.ts";
 
 const GpuNeed = z.strictObject({
   count: z.int().positive().default(1).describe("How many GPUs, each leased to this job alone."),
@@ -44,6 +44,36 @@ const Permission = z.enum([
   "security-opt",
 ]);
 
+const MOST_DEBUG_MS = 24 * 3_600_000;
+
+const Debug = z.strictObject({
+  onFailure: Duration.refine(({ ms }) => ms <= MOST_DEBUG_MS, "must be at most 24h").describe(
+    "How long a failed job's container is kept for somebody to look into, like 30m.",
+  ),
+  keys: z
+    .union(
+      [
+        z.literal("github:actor"),
+        z.array(z.string().regex(/^\S+ \S+/, "must be a public key")).min(1),
+      ],
+      {
+        error: "must be github:actor, or a list of public keys",
+      },
+    )
+    .default("github:actor")
+    .describe("Who may log in: the SSH keys that the job's actor has on GitHub, or these."),
+});
+
+const Dind = z.strictObject({
+  image: z.string().min(1).optional().describe("Image of the daemon. Default: one of Berth's own."),
+  mode: z
+    .enum(["rootless", "capabilities", "privileged"])
+    .default("rootless")
+    .describe(
+      "What the daemon's container may do on the host; docs/guide/dind.md says what each gives away.",
+    ),
+});
+
 /** A named need with container settings; jobs ask for it by its name as a label. */
 export const Profile = z.strictObject({
   needs: Needs.prefault({}).describe("What the job needs of its host."),
@@ -70,6 +100,8 @@ export const Profile = z.strictObject({
     .describe(
       "How often a job is run again that died of its host: memory, disk, engine. Never after a failed step.",
     ),
+  debug: Debug.optional().describe("Keeps the container of a job that failed."),
+  dind: Dind.optional().describe("How a job's own Docker daemon runs."),
   maxMinutes: z
     .int()
     .positive()

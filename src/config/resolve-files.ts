@@ -1,13 +1,25 @@
 import { createPrivateKey } from "node:crypto";
-import { accessSync, constants, statSync } from "node:fs";
-import type { Config, Host } from "./config.ts";
+import type { Config } from "./config.ts";
 import type { PathProblem } from "./interpolate.ts";
+import type { Network } from "./network.ts";
 import { placeholdersIn } from "./placeholders.ts";
 import { readSecretFile, resolvePath } from "./read-secret-file.ts";
-import { whyUnreadable } from "./why-unreadable.ts";
+import {
+  type ResolvedHost,
+  type ResolvedNetwork,
+  resolveHosts,
+  resolveNetwork,
+  secretsOfHosts,
+} from "./resolve-hosts.ts";
 
 /** The configuration as the service uses it: secrets read, paths absolute. */
-export type ServiceConfig = Omit<Config, "github" | "secretKeyFile"> & {
+export type ServiceConfig = Omit<
+  Config,
+  "github" | "secretKeyFile" | "hosts" | "hostDefaults" | keyof Network
+> & {
+  readonly hosts: readonly ResolvedHost[];
+  /** What machines need to reach the world outside. */
+  readonly network: ResolvedNetwork;
   readonly github: {
     readonly url: string;
     readonly apiUrl: string;
@@ -20,26 +32,29 @@ export type ServiceConfig = Omit<Config, "github" | "secretKeyFile"> & {
   readonly secretKeyFile?: string | undefined;
 };
 
-export type ResolvedFiles = {
-  readonly config: ServiceConfig;
+export type Resolved<Result> = {
+  readonly config: Result;
   readonly problems: readonly PathProblem[];
   /** What may never be printed. */
   readonly secrets: readonly string[];
 };
 
 /** Reads the files that a configuration names. `folder` is the one that its relative paths start from. */
-export function resolveFiles(config: Config, folder: string): ResolvedFiles {
+export function resolveFiles(config: Config, folder: string): Resolved<ServiceConfig> {
   const problems: PathProblem[] = [];
-  const { secretKeyFile, github, ...rest } = config;
+  const { secretKeyFile, github, hosts, hostDefaults, ...others } = config;
+  const { registries, proxy, caFile, ...rest } = others;
   const privateKey = readKey(github.app, { folder, problems });
   const webhookSecrets = readWebhookSecrets(github, { folder, problems });
   const secretKey = readOne(secretKeyFile, { folder, problems, path: ["secretKeyFile"] });
-  const hosts = rest.hosts.map((host, index) => resolveHost(host, { folder, problems, index }));
+  const resolvedHosts = resolveHosts(hosts, hostDefaults, { folder, problems });
+  const network = resolveNetwork({ registries, proxy, caFile }, { folder, problems });
   const { path } = rest.store;
   return {
     config: {
       ...rest,
-      hosts,
+      hosts: resolvedHosts,
+      network,
       store: { ...rest.store, ...(path !== undefined && { path: resolvePath(path, folder) }) },
       github: {
         url: github.url,
@@ -51,9 +66,10 @@ export function resolveFiles(config: Config, folder: string): ResolvedFiles {
       secretKeyFile: secretKeyFile && resolvePath(secretKeyFile, folder),
     },
     problems,
-    secrets: [privateKey, secretKey, ...webhookSecrets, ...passwords(config)].filter(
-      (secret) => secret !== undefined,
-    ),
+    secrets: [
+      ...[privateKey, secretKey, ...webhookSecrets, ...passwords(config)],
+      ...secretsOfHosts({ hosts: resolvedHosts, network }),
+    ].filter((secret) => secret !== undefined),
   };
 }
 
@@ -107,20 +123,6 @@ function readOne(
     message: `${path.filter((step) => typeof step === "string").join(".")}: ${read.problem}`,
   });
   return undefined;
-}
-
-/** Its key is read when it is connected to, by who speaks SSH. */
-function resolveHost(host: Host, { folder, problems, index }: Reading & { index: number }): Host {
-  if (host.identityFile === undefined) return host;
-  const identityFile = resolvePath(host.identityFile, folder);
-  try {
-    accessSync(identityFile, constants.R_OK);
-    if (statSync(identityFile).isDirectory()) throw new Error("it is a folder");
-  } catch (error) {
-    const message = `identityFile of host ${host.name}: ${identityFile} cannot be read: ${whyUnreadable(error)}`;
-    problems.push({ path: ["hosts", index, "identityFile"], message });
-  }
-  return { ...host, identityFile };
 }
 
 function passwords({ profiles }: Config): string[] {

@@ -191,9 +191,50 @@ it.each([
     at("4:30", "two hosts named A"),
   ],
   [
-    "docker and ssh",
-    host("{ name: a, docker: unix:///x, ssh: u@h }"),
-    at("5:16", "both docker and ssh"),
+    "an engine elsewhere than the machine over SSH",
+    host("{ name: a, docker: 'tcp://h:2376', ssh: u@h }"),
+    at("5:16", "a socket of that machine"),
+  ],
+  [
+    "TLS for a socket",
+    host("{ name: a, docker: unix:///x, tls: { certFile: c, keyFile: k } }"),
+    at("5:35", "has tls"),
+  ],
+  ["a jump for no ssh", host("{ name: a, jump: b }"), at("5:16", "no ssh")],
+  ["a jump that is a sentence", host("{ name: a, ssh: u@h, jump: a b }"), at("5:32", "user@")],
+  ["a mode of set-up", host("{ name: a, setup: always }"), at("5:23", "setup")],
+  [
+    "a password file that is not there",
+    host("{ name: a, ssh: u@h, passwordFile: nope }"),
+    at("5:40", "passwordFile of host a"),
+  ],
+  [
+    "defaults that name a host",
+    `${GITHUB}hostDefaults: { name: a }\n`,
+    at("4:17", "unknown key name in hostDefaults"),
+  ],
+  [
+    "a registry with a login and no password",
+    `${GITHUB}registries: [{ host: ghcr.io, username: me }]\n`,
+    at("4:14", "passwordFile is missing"),
+  ],
+  [
+    "a registry with two passwords",
+    `${GITHUB}registries: [{ host: a, username: me, password: x, passwordFile: y }]\n`,
+    at("4:52", "both password and passwordFile"),
+  ],
+  ["certificates that are none", `${GITHUB}caFile: key.pem\n`, at("4:9", "holds no certificate")],
+  ["a proxy that is no URL", `${GITHUB}proxy: { http: proxy }\n`, at("4:16", "must be a URL")],
+  [
+    "a debug session without end",
+    profile("debug: { onFailure: 48h }"),
+    at("6:25", "must be at most 24h"),
+  ],
+  ["a debug key that is none", profile("debug: { onFailure: 1m, keys: [x] }"), at("6:36", "key")],
+  [
+    "a daemon that may do everything",
+    profile("dind: { mode: capabilities }"),
+    at("6:19", "policy.privileged: allow"),
   ],
   ["a key for no ssh", host("{ name: a, identityFile: key.pem }"), at("5:16", "no ssh")],
   [

@@ -1,4 +1,6 @@
+import { join } from "node:path";
 import { expect, it } from "@jest/globals";
+import { readHostsConfig } from "../../../src/config/read-config.ts";
 import { configFolder, GITHUB, goodConfig, PRIVATE_KEY } from "./config-folder.ts";
 
 const MIB = 2 ** 20;
@@ -197,4 +199,57 @@ it("takes values by alias", () => {
 `);
 
   expect(config.profiles.b?.retries).toBe(2);
+});
+
+it("gives hosts what hostDefaults say, each only what means something for it", () => {
+  using folder =
+    configFolder(`${GITHUB}hostDefaults: { slots: 3, sudo: false, engine: rootless, passwordFile: secret, images: [a] }
+hosts:
+  - { name: far, ssh: u@h, slots: 5 }
+  - { name: socket, docker: unix:///x }
+  - { name: here }
+`);
+  folder.write("secret", "of the login\n");
+
+  const read = folder.read({});
+
+  expect(read).toMatchObject({
+    config: {
+      hosts: [
+        { name: "far", slots: 5, sudo: false, engine: "rootless", password: "of the login" },
+        { name: "socket", slots: 3, sudo: true, images: ["a"], setup: { mode: "plan" } },
+        { name: "here", slots: 3, engine: "rootless" },
+      ],
+    },
+    secrets: expect.arrayContaining(["of the login"]),
+  });
+  const [, socket, here] = "config" in read ? read.config.hosts : [];
+  expect(socket).not.toHaveProperty("engine");
+  expect(here?.password).toBeUndefined();
+});
+
+it("reads machines from a file that says nothing of GitHub, and does not look at the rest", () => {
+  using folder = configFolder(
+    "hosts: [{ name: a, ssh: u@h }]\nregistries: [{ host: r, username: me, password: '${P}' }]\nprofiles: { x: { nonsense: '${NOWHERE}' } }\n",
+  );
+
+  const read = readHostsConfig(join(folder.root, "berth.yml"), {
+    env: { P: "of the registry" },
+    cwd: folder.root,
+  });
+
+  expect(read).toMatchObject({
+    config: { hosts: [{ name: "a" }], network: { registries: [{ password: "of the registry" }] } },
+    secrets: ["of the registry"],
+  });
+});
+
+it("tells what is wrong with machines where it reads nothing else", () => {
+  using folder = configFolder("hosts: [{ name: a, slot: 1 }]\n");
+
+  const read = readHostsConfig(join(folder.root, "berth.yml"), { env: {}, cwd: folder.root });
+
+  expect(read).toMatchObject({
+    problems: [{ line: 1, column: 20, message: expect.stringContaining("Did you mean slots?") }],
+  });
 });
