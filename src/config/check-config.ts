@@ -58,7 +58,7 @@ function checkGitHub(
 
 function both(path: Path, one: string, other: string): Explanation {
   const section = path
-    .map((step) => (typeof step === "number" ? `[${step}]` : `.${step}`))
+    .map((step) => (typeof step === "number" ? `[${step}]` : `.${String(step)}`))
     .join("");
   const message = `${section.slice(1)} has both ${one} and ${other}; leave one out`;
   return { path: [...path, other], key: true, message };
