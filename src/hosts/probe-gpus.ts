@@ -136,6 +136,8 @@ function factsOf(gpu: NvidiaGpu, details: Details, why: Unusable | undefined): G
     migMode: gpu.migMode ?? mig.length > 0,
     mig,
     processes: users.flatMap((uuid) => details.processes.get(uuid) ?? []),
+    troubles: [],
+    deviceNodes: [],
     usable: why === undefined,
     ...why,
   };

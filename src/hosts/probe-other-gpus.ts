@@ -19,6 +19,8 @@ export function findOtherGpus(pci: readonly PciGpu[], nodes: string): GpuFacts[]
       migMode: false,
       mig: [],
       processes: [],
+      troubles: [],
+      deviceNodes: [],
       usable: why === undefined,
       ...why,
     };

@@ -1,3 +1,24 @@
+/** What the set-up asks for beside what the probe itself uses. */
+const PROGRAMS = [
+  ...["docker", "dockerd", "podman", "runc", "crun", "runsc", "sysbox-runc"],
+  ...[
+    "nvidia-smi",
+    "nvidia-ctk",
+    "nvidia-container-cli",
+    "nvidia-container-runtime",
+    "nvidia-container-runtime-hook",
+  ],
+  ...["rocm-smi", "sudo", "systemctl", "loginctl", "iptables", "nft"],
+  ...[
+    "dockerd-rootless.sh",
+    "dockerd-rootless-setuptool.sh",
+    "rootlesskit",
+    "newuidmap",
+    "newgidmap",
+  ],
+  ...["slirp4netns", "pasta", "fuse-overlayfs", "curl", "wget", "gpg"],
+];
+
 /**
  * The one script that looks at a machine; any POSIX shell runs it, as any user, here or over SSH. It changes nothing. What it prints
  * is read by `probe-sections.ts`: each part between a line `NONCE begin NAME` and `NONCE end CODE`.
@@ -38,6 +59,35 @@ system() {
   uname -n; uname -s; uname -r; uname -m
   getconf _NPROCESSORS_ONLN 2>/dev/null || grep -c ^processor /proc/cpuinfo
 }
+identity() {
+  echo "machine $(cat "$root"/etc/machine-id 2>/dev/null)"
+  echo "boot $(cat "$root"/proc/sys/kernel/random/boot_id 2>/dev/null)"
+  echo "home $HOME"
+  [ -d "$root"/run/systemd/system ] && echo "systemd yes"
+  if [ -e "$root"/.dockerenv ] || [ -e "$root"/run/.containerenv ] || [ -e "$root"/run/systemd/container ]; then echo "container yes"; fi
+  for manager in apt-get dnf yum zypper apk pacman; do
+    has $manager && { echo "packages $manager"; break; }
+  done
+  :
+}
+# What rootless Docker needs of the system.
+ground() {
+  name=$(id -un); uid=$(id -u)
+  for kind in uid gid; do
+    echo "sub$kind $(awk -F: -v n="$name" -v u="$uid" '$1 == n || $1 == u { sum += $3 } END { print sum + 0 }' "$root"/etc/sub$kind 2>/dev/null)"
+  done
+  tun="$root"/dev/net/tun
+  if [ ! -e "$tun" ]; then echo "tun missing"; elif [ -r "$tun" ] && [ -w "$tun" ]; then echo "tun open"; else echo "tun shut"; fi
+  for knob in kernel/unprivileged_userns_clone user/max_user_namespaces kernel/apparmor_restrict_unprivileged_userns; do
+    [ -r "$root/proc/sys/$knob" ] && echo "$knob $(cat "$root/proc/sys/$knob")"
+  done
+  echo "controllers $(cat /sys/fs/cgroup/user.slice/user-$uid.slice/user@$uid.service/cgroup.controllers 2>/dev/null)"
+  [ -e "$root/var/lib/systemd/linger/$name" ] && echo "lingers yes"
+  for folder in "$XDG_RUNTIME_DIR" "/run/user/$uid"; do
+    [ -d "$folder" ] && [ -w "$folder" ] && { echo "runtime $folder"; break; }
+  done
+  :
+}
 devices() {
   for device in "$root"/sys/bus/pci/devices/*; do
     [ -r "$device/class" ] || continue
@@ -70,14 +120,22 @@ driver_gpus() {
 }
 sockets() {
   uid=$(id -u)
-  for socket in /var/run/docker.sock "\${XDG_RUNTIME_DIR:-/run/user/$uid}/docker.sock" "/run/user/$uid/docker.sock" "$HOME/.docker/run/docker.sock" /run/podman/podman.sock "\${XDG_RUNTIME_DIR:-/run/user/$uid}/podman/podman.sock"; do
+  runtime=\${XDG_RUNTIME_DIR:-/run/user/$uid}
+  # The daemons that run tell where they listen, as far as this user may see them.
+  daemons=$(grep -lx dockerd /proc/[0-9]*/comm 2>/dev/null | while read -r comm; do
+    tr '\\0' '\\n' <"\${comm%comm}cmdline" | sed -n 's|^\\(.*=\\)\\{0,1\\}unix://\\(/.*\\)|\\2|p'
+    tr '\\0' '\\n' <"\${comm%comm}environ" | sed -n 's|^XDG_RUNTIME_DIR=\\(/.*\\)|\\1/docker.sock|p'
+  done 2>/dev/null)
+  printf '%s\\n' /var/run/docker.sock "$runtime/docker.sock" "/run/user/$uid/docker.sock" "$HOME/.docker/run/docker.sock" /run/podman/podman.sock "$runtime/podman/podman.sock" "$daemons" | while read -r socket; do
+    # A folder that only root may enter hides what is in it.
+    case $socket in /*) ;; *) continue ;; esac
     [ -S "$socket" ] || continue
     if [ -r "$socket" ] && [ -w "$socket" ]; then echo "open $socket"; else echo "shut $socket"; fi
   done
   :
 }
 programs() {
-  for program in docker dockerd podman runc crun runsc sysbox-runc nvidia-smi nvidia-ctk nvidia-container-cli nvidia-container-runtime nvidia-container-runtime-hook rocm-smi; do
+  for program in ${PROGRAMS.join(" ")}; do
     has $program && echo "$program $(command -v $program)"
   done
   :
@@ -90,7 +148,10 @@ control_groups() {
   if [ -f /sys/fs/cgroup/cgroup.controllers ]; then echo 2; elif [ -d /sys/fs/cgroup ]; then echo 1; fi
 }
 
+echo "${nonce} clock $(date +%s.%N)"
 part system system
+part identity identity
+part ground ground
 part release cat /etc/os-release
 part memory cat /proc/meminfo
 part user id
@@ -106,6 +167,8 @@ has runc && part runc limited runc --version
 if has nvidia-ctk; then part toolkit limited nvidia-ctk --version
 elif has nvidia-container-cli; then part toolkit limited nvidia-container-cli --version
 fi
+has nvidia-container-cli && part toolkit-library limited nvidia-container-cli --version
+[ -r "$root"/etc/nvidia-container-runtime/config.toml ] && part toolkit-config cat "$root"/etc/nvidia-container-runtime/config.toml
 part device-interface device_interface
 part pci devices
 part nodes nodes

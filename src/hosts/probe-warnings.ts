@@ -8,6 +8,7 @@ type Flaw = {
 
 /** Ways out of a container. Sources: the projects' own security advisories. */
 const RUNC_FLAWS: readonly Flaw[] = [
+  { cve: "CVE-2019-5736", fixed: ["1.0.0-rc7"] },
   { cve: "CVE-2024-21626", fixed: ["1.1.12"] },
   { cve: "CVE-2025-31133, CVE-2025-52565, CVE-2025-52881", fixed: ["1.2.8", "1.3.3", "1.4.0"] },
 ];
@@ -21,15 +22,37 @@ const TOOLKIT_FLAWS: readonly Flaw[] = [
 export function warnOfEscapes({
   runc,
   nvidiaToolkit,
+  nvidiaLibrary = null,
 }: {
   readonly runc: readonly string[];
   readonly nvidiaToolkit: string | null;
+  readonly nvidiaLibrary?: string | null;
 }): Warning[] {
   return [
     ...[...new Set(runc)].flatMap((version) => warn("runc", version, RUNC_FLAWS)),
     ...(nvidiaToolkit === null
       ? []
       : warn("nvidia-container-toolkit", nvidiaToolkit, TOOLKIT_FLAWS)),
+    // It is released together with the toolkit, under the same number; one that was left behind at an update is told by itself.
+    ...(nvidiaLibrary === null || nvidiaLibrary === nvidiaToolkit
+      ? []
+      : warn("libnvidia-container", nvidiaLibrary, TOOLKIT_FLAWS)),
+  ];
+}
+
+/** Certificates, tokens and caches go by the time; a minute is what they mostly allow. */
+const MOST_SKEW_MS = 30_000;
+
+/** Warns of a clock that is off; `null` is one that could not be read. */
+export function warnOfClock(skewMs: number | null): Warning[] {
+  if (skewMs === null || Math.abs(skewMs) <= MOST_SKEW_MS) return [];
+  const off = `${Math.round(Math.abs(skewMs) / 1000)} s ${skewMs > 0 ? "ahead of" : "behind"}`;
+  return [
+    {
+      message: `Its clock is ${off} this machine's: certificates and tokens may not be taken there, and times in logs are wrong.`,
+      remedy:
+        "Have its clock set from the network: `sudo timedatectl set-ntp true`, or install chrony.",
+    },
   ];
 }
 
@@ -53,19 +76,24 @@ function warn(program: string, version: string, flaws: readonly Flaw[]): Warning
 function isFixed(version: string, fixed: readonly string[]): boolean {
   const own = numbersOf(version);
   if (own === undefined) return true; // what cannot be read gives no reason to warn
-  const [major, minor, patch] = own;
-  const inLine = fixed
-    .map(numbersOf)
-    .find((fix) => fix !== undefined && fix[0] === major && fix[1] === minor);
+  const fixes = fixed.flatMap((one) => numbersOf(one) ?? []);
+  const inLine = fixes.find(({ line }) => line === own.line);
   if (inLine !== undefined) {
-    // A candidate comes before its version; whether it has the fix does not matter, none should be used.
-    return patch > inLine[2] || (patch === inLine[2] && !/^[\d.]+-?rc/.test(version));
+    return (
+      own.patch > inLine.patch || (own.patch === inLine.patch && own.candidate >= inLine.candidate)
+    );
   }
-  const newest = numbersOf(fixed.at(-1) ?? "");
-  return newest !== undefined && (major > newest[0] || (major === newest[0] && minor > newest[1]));
+  return own.line > Math.max(...fixes.map(({ line }) => line));
 }
 
-function numbersOf(version: string): [number, number, number] | undefined {
-  const match = /^v?(\d+)\.(\d+)(?:\.(\d+))?/.exec(version);
-  return match === null ? undefined : [Number(match[1]), Number(match[2]), Number(match[3] ?? 0)];
+/** Of `1.1.5+ds1`, `1.0-rc6`: a release line as one number, its patch, and the candidate, which comes before its version. */
+function numbersOf(version: string) {
+  const match = /^v?(\d+)\.(\d+)(?:\.(\d+))?(?:[-~]?rc\.?(\d+))?/.exec(version);
+  if (match === null) return undefined;
+  const [, major, minor, patch, candidate] = match.map(Number);
+  return {
+    line: (major ?? 0) * 1000 + (minor ?? 0),
+    patch: Number.isNaN(patch) ? 0 : (patch ?? 0),
+    candidate: Number.isNaN(candidate) ? Number.POSITIVE_INFINITY : (candidate ?? 0),
+  };
 }

@@ -1,66 +1,58 @@
-import { spawn } from "node:child_process";
-import { StringDecoder } from "node:string_decoder";
+import type { MachineShell } from "./machine-shell.ts";
 
-/** More than any machine says of itself. */
-const MOST_CHARACTERS = 4 * 1024 ** 2;
+/** What the script printed by its end, or by the end of its time. */
+export type Heard = {
+  readonly output: string;
+  /** The line that tells the machine's clock, and between which times of ours it was printed, in milliseconds since 1970. */
+  readonly clock:
+    | { readonly said: string; readonly fromMs: number; readonly toMs: number }
+    | undefined;
+};
+
+/** How long a script may take to end after its last line, in milliseconds, before it is ended. */
+const GRACE_MS = 500;
 
 /**
- * Runs the probe's script on this machine and returns what it printed by its end, or by the end of its time: a program that hangs in
- * the kernel can be neither killed nor waited for.
+ * Runs the probe's script and returns what it printed by its last line, or by the end of its time: a program that hangs in the kernel can be
+ * neither killed nor waited for, and what it left running may hold the streams open.
  *
- * @param options `timeoutMs` is the longest wait, in milliseconds; `lastLine` is what the script prints when it is done.
+ * @param options `timeoutMs` is the longest wait for the script, in milliseconds; `clockLine` is how the line begins that tells the time.
  */
 export async function runProbeScript(
+  shell: MachineShell,
   script: string,
   {
-    env,
     lastLine,
+    clockLine,
     timeoutMs,
     signal,
   }: {
-    readonly env: { readonly [name: string]: string | undefined };
     readonly lastLine: string;
+    readonly clockLine: string;
     readonly timeoutMs: number;
     readonly signal: AbortSignal;
   },
-): Promise<string> {
-  signal.throwIfAborted();
-  // A process group of its own, so that whatever a hung program started goes with it.
-  const child = spawn("sh", ["-c", script], {
-    env: { ...env },
-    stdio: ["ignore", "pipe", "ignore"],
-    detached: true,
-  });
-  const decoder = new StringDecoder("utf8");
-  let output = "";
-
+): Promise<Heard> {
+  const lines: string[] = [];
+  let clock: Heard["clock"];
+  const enough = new AbortController();
+  const fromMs = Date.now();
+  const onLine = (line: string, stream: "stdout" | "stderr") => {
+    if (stream === "stderr") return;
+    lines.push(line);
+    if (line.startsWith(clockLine)) {
+      clock ??= { said: line.slice(clockLine.length), fromMs, toMs: Date.now() };
+    }
+    if (line === lastLine) setTimeout(() => enough.abort(), GRACE_MS).unref();
+  };
+  const late = AbortSignal.timeout(timeoutMs);
+  const ending = AbortSignal.any([signal, enough.signal, late]);
   try {
-    await new Promise<void>((resolve, reject) => {
-      child.stdout.on("data", (bytes: Buffer) => {
-        if (output.length < MOST_CHARACTERS) output += decoder.write(bytes);
-        // Not the end of the stream: what a killed program left running may still hold it open.
-        if (output.endsWith(`${lastLine}\n`)) resolve();
-      });
-      child.on("error", reject);
-      child.on("close", () => resolve());
-      AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]).addEventListener("abort", () =>
-        resolve(),
-      );
-    });
-  } finally {
-    endGroup(child.pid);
-    child.stdout.destroy();
-    child.unref();
+    await shell.run(script, { onLine, signal: ending });
+  } catch (error) {
+    signal.throwIfAborted();
+    // It ran long enough to say something, whatever ended it.
+    if (!ending.aborted) throw error;
   }
-  signal.throwIfAborted();
-  return output;
-}
-
-function endGroup(pid: number | undefined): void {
-  if (pid === undefined) return;
-  try {
-    process.kill(-pid, "SIGKILL");
-  } catch {
-    // It has ended, and all that it started with it.
-  }
+  return { output: `${lines.join("\n")}\n`, clock };
 }

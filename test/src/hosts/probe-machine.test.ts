@@ -251,9 +251,11 @@ esac`,
 
 describe("readGpus", () => {
   const engine: EngineFacts = {
+    id: "",
     kind: "docker",
     endpoint: "unix:///var/run/docker.sock",
     isDefault: true,
+    throughSudo: false,
     usable: true,
     rootless: false,
     version: "28.0.0",
