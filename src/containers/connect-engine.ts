@@ -39,6 +39,14 @@ export type ConnectEngineOptions = {
   readonly stateDir: string;
   /** Where the system's engine listens; `/var/run/docker.sock` but for tests. */
   readonly defaultSocket?: string;
+  /** Files for the engine at `endpoint`, which is then spoken to over TLS; its certificate is checked. */
+  readonly tls?:
+    | {
+        readonly caFile?: string | undefined;
+        readonly certFile: string;
+        readonly keyFile: string;
+      }
+    | undefined;
   /** The longest wait for one engine's answer, in milliseconds. */
   readonly timeoutMs?: number;
   /** Hears of each request to the engine. */
@@ -50,6 +58,8 @@ type Candidate = {
   readonly endpoint: string;
   /** Folder with `ca.pem`, `cert.pem`, `key.pem`; their presence means TLS. */
   readonly certificates?: string | undefined;
+  /** Files of the configuration, instead of such a folder. */
+  readonly tls?: ConnectEngineOptions["tls"];
   readonly verify: boolean;
 };
 
@@ -96,13 +106,14 @@ async function candidates(
     uid,
     stateDir,
     defaultSocket,
+    tls: files,
   }: ConnectEngineOptions,
   dockerConfigDir: string,
 ): Promise<Candidate[]> {
   const tls = env.DOCKER_TLS_VERIFY || env.DOCKER_TLS || env.DOCKER_CERT_PATH;
   const certificates = tls ? env.DOCKER_CERT_PATH || dockerConfigDir : undefined;
   const verify = Boolean(env.DOCKER_TLS_VERIFY);
-  if (endpoint) return [{ source: endpointSource, endpoint, certificates, verify }];
+  if (endpoint) return [{ source: endpointSource, endpoint, certificates, verify, tls: files }];
   if (env.DOCKER_HOST) {
     return [{ source: "DOCKER_HOST", endpoint: env.DOCKER_HOST, certificates, verify }];
   }
@@ -149,7 +160,8 @@ async function contextInUse(
   }
 }
 
-async function openEndpoint({ endpoint, certificates, verify }: Candidate): Promise<Docker> {
+async function openEndpoint(candidate: Candidate): Promise<Docker> {
+  const { endpoint } = candidate;
   // dockerode would fill what is left out from this process's environment, hence every key.
   const nothing = { socketPath: undefined, host: undefined, port: undefined, timeout: undefined };
   if (endpoint.startsWith("unix://") || endpoint.startsWith("/")) {
@@ -162,8 +174,7 @@ async function openEndpoint({ endpoint, certificates, verify }: Candidate): Prom
   if (!["tcp:", "http:", "https:"].includes(url.protocol)) {
     throw new Error(`Berth does not speak ${url.protocol}// to an engine; use unix:// or tcp://`);
   }
-  const keys =
-    certificates === undefined ? undefined : await readCertificates(certificates, verify);
+  const keys = await keysOf(candidate);
   const secure = url.protocol === "https:" || keys !== undefined;
   return new Docker({
     ...nothing,
@@ -174,11 +185,22 @@ async function openEndpoint({ endpoint, certificates, verify }: Candidate): Prom
   });
 }
 
+type Keys = { ca?: Buffer; cert: Buffer; key: Buffer };
+
+async function keysOf({ certificates, verify, tls }: Candidate): Promise<Keys | undefined> {
+  if (tls === undefined) {
+    return certificates === undefined ? undefined : await readCertificates(certificates, verify);
+  }
+  try {
+    const ca = tls.caFile === undefined ? {} : { ca: await readFile(tls.caFile) };
+    return { ...ca, cert: await readFile(tls.certFile), key: await readFile(tls.keyFile) };
+  } catch (cause) {
+    throw new Error(`the files of its tls cannot be read (${reasonOf(cause)})`, { cause });
+  }
+}
+
 /** `undefined` when the folder has none and none are needed. */
-async function readCertificates(
-  folder: string,
-  verify: boolean,
-): Promise<{ ca?: Buffer; cert: Buffer; key: Buffer } | undefined> {
+async function readCertificates(folder: string, verify: boolean): Promise<Keys | undefined> {
   const read = (name: string) => readFile(join(folder, name));
   try {
     const [cert, key] = await Promise.all([read("cert.pem"), read("key.pem")]);

@@ -22,6 +22,8 @@ export type HostAccess = AsyncDisposable & {
   engine(endpoint: string | undefined, signal: AbortSignal): Promise<Engine>;
   /** A message that tells how a person would reach a port of the machine: `gpu-1.example.com`; `localhost` for this one. */
   readonly address: string;
+  /** Hears each time the connection is lost, with the reason, and each time it is there again. Absent where there is none to lose. */
+  onChange?(listener: (lost: Error | undefined) => void): Disposable;
   /** How a person would log in: `ssh -p 2222 ubuntu@gpu-1`; `undefined` for this machine. */
   readonly sshCommand: string | undefined;
 };

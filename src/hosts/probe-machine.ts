@@ -3,10 +3,13 @@ import { type ConnectEngineOptions, connectEngine } from "../containers/connect-
 import { engineFolder } from "./engine-folder.ts";
 import type { HostFacts } from "./host-facts.ts";
 import { localShell } from "./machine-shell.ts";
+import type { EngineKind } from "./probe-engines.ts";
 import { probeWith } from "./probe-with.ts";
 
 export type ProbeOptions = {
   readonly connect: ConnectEngineOptions;
+  /** Which engine jobs get; left out: the one that \`berth run\` finds. */
+  readonly preferred?: EngineKind | undefined;
   readonly signal: AbortSignal;
   /** How long one program of the machine may take, in seconds. */
   readonly limitS?: number;
@@ -20,13 +23,15 @@ const ANSWER_MS = 5000;
 /** Looks at this machine: system, engines, GPUs, and what should be put right. Changes nothing; what it cannot find out is `null`. */
 export async function probeMachine({
   connect,
+  preferred,
   signal,
   ...limits
 }: ProbeOptions): Promise<HostFacts> {
   const own = `unix://${engineFolder(connect.stateDir).socket}`;
   return await probeWith(localShell(connect.env), {
     connectEngine: (endpoint) => connectEngine({ timeoutMs: ANSWER_MS, ...connect, endpoint }),
-    chosen: await chosenEndpoint(connect),
+    chosen: preferred === undefined ? await chosenEndpoint(connect) : undefined,
+    preferred,
     // Berth's own need not be there.
     maybe: [own],
     folders: [connect.stateDir],
