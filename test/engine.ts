@@ -2,6 +2,7 @@ import { homedir } from "node:os";
 import { connectEngine, type Engine } from "../src/containers/connect-engine.ts";
 import { JOB_LABEL } from "../src/containers/labels.ts";
 import { type Machine, prepareImages } from "../src/hosts/prepare-machine.ts";
+import type { SetupEvent } from "../src/hosts/setup-step.ts";
 import { stateFolder } from "../src/store/state-folder.ts";
 
 const uid = process.getuid?.() ?? 0;
@@ -71,8 +72,11 @@ export async function findLeftovers(jobId: string): Promise<string[]> {
   ];
 }
 
-async function prepare(images: Parameters<typeof prepareImages>[1]) {
-  const report = () => {};
+/** Sees to it that the engine has the job image and `images`; does nothing where it has. */
+export async function prepare(
+  images: Parameters<typeof prepareImages>[1],
+  report: (event: SetupEvent) => void = () => {},
+) {
   return prepareImages(await testEngine(), images, {
     connect,
     report,

@@ -11,6 +11,7 @@ import { type EngineFolder, engineFolder } from "../../src/hosts/engine-folder.t
 import { findProgram, searchPath } from "../../src/hosts/find-program.ts";
 import { removeEngine, stopEngine } from "../../src/hosts/own-engine.ts";
 import { testMachine } from "../engine.ts";
+import { scriptedGpus } from "../scripted-gpus.ts";
 
 /** An engine of its own that hands out GPUs which are not there. Disposing of it ends the engine and removes all that it held. */
 export type GpuMachine = AsyncDisposable & {
@@ -30,18 +31,16 @@ export async function canStartGpuMachine(): Promise<boolean> {
   return process.getuid?.() === 0 && !programs.includes(undefined);
 }
 
-/**
- * A dockerd offers GPUs when it finds NVIDIA's hook, and says in `NVIDIA_VISIBLE_DEVICES` which of them a container was given; without a
- * driver nothing else happens.
- */
+/** See `scriptedGpus`. */
 export async function startGpuMachine(uuids: readonly string[]): Promise<GpuMachine> {
   await using undo = new AsyncDisposableStack();
   const state = await mkdtemp(join(tmpdir(), "berth-gpu-"));
   undo.defer(() => rm(state, { recursive: true, force: true }));
   const folder = engineFolder(state);
   await mkdir(folder.programs, { recursive: true });
-  await writeProgram(join(folder.programs, "nvidia-container-runtime-hook"), "cat > /dev/null");
-  await writeProgram(join(folder.programs, "nvidia-smi"), scriptedSmi(uuids));
+  for (const [name, script] of scriptedGpus(uuids)) {
+    await writeFile(join(folder.programs, name), script, { mode: 0o755 });
+  }
 
   undo.defer(async () => {
     const signal = AbortSignal.timeout(PATIENCE_MS);
@@ -96,22 +95,4 @@ async function copyJobImage(docker: Docker): Promise<string> {
   // Looked for, and made where it is missing; nothing is built on it here.
   await docker.getImage(jobImage).tag({ repo: "berth-base", tag: "bookworm" });
   return jobImage;
-}
-
-/** What `nvidia-smi` prints of such GPUs. */
-function scriptedSmi(uuids: readonly string[]): string {
-  const print = (lineOf: (uuid: string, index: number) => string) =>
-    `printf '%s\\n' ${uuids.map((uuid, index) => `'${lineOf(uuid, index)}'`).join(" ")}`;
-  const model = "NVIDIA A100-SXM4-80GB";
-  return `case "$*" in
-*compute_cap*) ${print((uuid, index) => `${index}, ${uuid}, ${model}, 81920, 550.54.15, 8.0, Disabled`)} ;;
-*-L*) ${print((uuid, index) => `GPU ${index}: ${model} (UUID: ${uuid})`)} ;;
-*pci.bus_id*) ${print((uuid, index) => `${uuid}, 00000000:0${index}:00.0`)} ;;
-*compute-apps*) ;;
-*) echo "| Driver Version: 550.54.15    CUDA Version: 12.4 |" ;;
-esac`;
-}
-
-async function writeProgram(path: string, script: string): Promise<void> {
-  await writeFile(path, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
 }

@@ -1,0 +1,65 @@
+import { once } from "node:events";
+import { connect } from "node:net";
+import { afterAll, beforeAll, expect, it } from "@jest/globals";
+import { type HostMachine, startHostMachine } from "./host-machines.ts";
+
+const GPU = "GPU-11111111-2222-3333-4444-555555555555";
+let host: HostMachine;
+
+beforeAll(async () => {
+  host = await startHostMachine({ name: "gpu-1", gpus: [GPU], passwords: { ubuntu: "sesame" } });
+}, 120_000);
+afterAll(() => host?.[Symbol.asyncDispose]());
+
+it("is a machine with users, an engine and GPUs", async () => {
+  const login = await host.exec("whoami; sudo -n whoami; hostname; nvidia-smi -L", {
+    user: "ubuntu",
+  });
+  const socket = await host.exec("docker version", { user: "ubuntu" });
+  const engine = await host.exec("docker info --format '{{.Driver}} {{.Containers}}'");
+
+  expect(login.stdout).toBe(`ubuntu\nroot\ngpu-1\nGPU 0: NVIDIA A100-SXM4-80GB (UUID: ${GPU})\n`);
+  expect(socket.stderr).toContain("permission denied");
+  expect(engine.stdout).toBe("overlay2 0\n");
+});
+
+it("runs containers within limits, with a GPU of those it seems to have", async () => {
+  const image = await host.loadJobImage();
+
+  const { stdout } = await host.exec(
+    `docker run --rm --memory 64m --gpus '"device=${GPU}"' ${image} sh -c 'echo $NVIDIA_VISIBLE_DEVICES; cat /sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/memory.max'`,
+  );
+
+  expect(stdout).toBe(`${GPU}\n67108864\n`);
+});
+
+it("is the same machine after its power was cut", async () => {
+  await host.kill();
+  await host.start();
+  const { stdout } = await host.exec("cut -d' ' -f1,2 /etc/ssh/ssh_host_ed25519_key.pub");
+
+  expect(`${host.address} ${stdout.trim()}`).toBe(host.knownHostsLine);
+  expect(await greeting()).toMatch(/^SSH-2\.0-/);
+});
+
+it("cannot be reached without its cable", async () => {
+  await host.disconnect();
+  const unplugged = await greeting();
+  await host.reconnect();
+
+  expect(unplugged).toBeUndefined();
+  expect(await greeting()).toMatch(/^SSH-2\.0-/);
+});
+
+/** What its sshd says first; `undefined` when nothing comes. */
+async function greeting(): Promise<string | undefined> {
+  const socket = connect(host.port, host.address);
+  try {
+    const [data] = await once(socket, "data", { signal: AbortSignal.timeout(2000) });
+    return String(data);
+  } catch {
+    return undefined;
+  } finally {
+    socket.destroy();
+  }
+}
