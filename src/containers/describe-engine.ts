@@ -11,6 +11,7 @@ const Info = z.object({
   MemoryLimit: z.boolean().nullish(),
   CpuCfsQuota: z.boolean().nullish(),
   Runtimes: z.record(z.string(), z.unknown()).nullish(),
+  CDISpecDirs: z.array(z.string()).nullish(),
   SecurityOptions: z.array(z.string()).nullish(),
 });
 const Version = z.object({
@@ -29,6 +30,8 @@ export type EngineDescription = {
   readonly cgroupDriver: string | null;
   readonly cgroupVersion: string | null;
   readonly runtimes: readonly string[];
+  /** It hands out devices that are named for the Container Device Interface. */
+  readonly cdi: boolean;
   /** Memory and CPU limits hold. */
   readonly enforcesLimits: boolean;
   readonly runc: string | null;
@@ -65,9 +68,11 @@ export function readDescription(answer: unknown, version: unknown): EngineDescri
   const info = Info.parse(answer);
   const components = Version.parse(version).Components ?? [];
   const component = (name: string) => components.find((one) => one.Name === name)?.Version ?? null;
+  const isPodman = component("Podman Engine") !== null;
   return {
     id: info.ID ?? "",
-    kind: component("Podman Engine") === null ? "docker" : "podman",
+    kind: isPodman ? "podman" : "docker",
+    cdi: isPodman || (info.CDISpecDirs ?? []).length > 0,
     rootless: (info.SecurityOptions ?? []).some((option) => /^(?:name=)?rootless/.test(option)),
     osType: info.OSType ?? null,
     storageDriver: info.Driver ?? null,

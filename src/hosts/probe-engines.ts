@@ -151,6 +151,7 @@ function unknownEngine(endpoint: string): EngineFacts {
     cgroupDriver: null,
     cgroupVersion: null,
     runtimes: [],
+    cdi: false,
     enforcesLimits: false,
     runc: null,
   };

@@ -1,5 +1,6 @@
 import { cudaOfDriver } from "./cuda-of-driver.ts";
 import type { GpuFacts, HostFacts } from "./host-facts.ts";
+import { whyNoNvidiaContainer } from "./probe-gpu-runtime.ts";
 import {
   type NvidiaGpu,
   readBusIds,
@@ -11,6 +12,7 @@ import {
   readGpuQuery,
 } from "./probe-nvidia.ts";
 import { explainFailure, readLostGpus, type Unusable } from "./probe-nvidia-failure.ts";
+import { readNvidiaHealth } from "./probe-nvidia-health.ts";
 import { findOtherGpus } from "./probe-other-gpus.ts";
 import { type PciGpu, readPciGpus } from "./probe-pci.ts";
 import { type Sections, textOf } from "./probe-sections.ts";
@@ -21,19 +23,22 @@ import { type Sections, textOf } from "./probe-sections.ts";
  */
 export function readGpus(
   sections: Sections,
-  { engines, programs }: Pick<HostFacts, "engines" | "programs">,
+  terms: Pick<HostFacts, "engines" | "programs"> & {
+    readonly deviceInterfaces?: readonly string[];
+    readonly noCgroups?: boolean | null;
+  },
 ): GpuFacts[] {
   const pci = readPciGpus(textOf(sections, "pci"));
   const nvidia = readNvidia(
     sections,
     pci.filter(({ vendor }) => vendor === "nvidia"),
   );
-  const noWay = whyNoContainer(sections, { engines, programs });
+  const noWay = whyNoNvidiaContainer({ deviceInterfaces: [], noCgroups: null, ...terms });
   return [
     ...nvidia.map((gpu) => (gpu.usable && noWay ? { ...gpu, usable: false, ...noWay } : gpu)),
     ...findOtherGpus(
       pci.filter(({ vendor }) => vendor !== "nvidia"),
-      textOf(sections, "nodes"),
+      { sections, engines: terms.engines },
     ),
   ];
 }
@@ -57,7 +62,11 @@ function readNvidia(sections: Sections, pci: readonly PciGpu[]): GpuFacts[] {
     processes: readComputeApps(textOf(sections, "smi-apps")),
     slices,
   };
-  const healthy = located.map((gpu) => factsOf(gpu, details, whyBroken(gpu, slices)));
+  const healthOf = readNvidiaHealth(sections);
+  const healthy = located.map((gpu) => {
+    const { troubles, why } = healthOf(gpu);
+    return { ...factsOf(gpu, details, whyBroken(gpu, slices) ?? why), troubles };
+  });
   const others = unseen(located, {
     driver: readDriverGpus(textOf(sections, "driver-gpus")),
     pci,
@@ -188,29 +197,5 @@ function whySilent(gpu: NvidiaGpu, pci: readonly PciGpu[], sections: Sections): 
   return {
     reason: "It is on the PCI bus, but nvidia-smi does not list it.",
     remedy: "See what `dmesg` says of NVRM and Xid; a driver may be too old for it.",
-  };
-}
-
-/** Why no engine here can hand a GPU of NVIDIA's to a container. */
-function whyNoContainer(
-  sections: Sections,
-  { engines, programs }: Pick<HostFacts, "engines" | "programs">,
-): Unusable | undefined {
-  const usable = engines.filter((engine) => engine.usable);
-  if (usable.length === 0) {
-    return {
-      reason: "No container engine can be used here.",
-      remedy: engines[0]?.remedy ?? "Run `berth doctor --fix`.",
-    };
-  }
-  const hasRuntime =
-    ["nvidia-container-runtime-hook", "nvidia-container-runtime"].some((one) => one in programs) ||
-    usable.some(({ runtimes }) => runtimes.includes("nvidia")) ||
-    textOf(sections, "device-interface") !== "";
-  if (hasRuntime) return undefined;
-  return {
-    reason: "No engine here can give it to a container: the NVIDIA container toolkit is missing.",
-    remedy:
-      "Install the package nvidia-container-toolkit, run `sudo nvidia-ctk runtime configure --runtime=docker` and restart Docker.",
   };
 }

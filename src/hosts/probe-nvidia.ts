@@ -62,7 +62,7 @@ export function readGpuList(text: string): {
   return { gpus, slices };
 }
 
-/** PCI addresses by UUID from `--query-gpu=uuid,pci.bus_id`. */
+/** PCI addresses by UUID from `--query-gpu=uuid,pci.bus_id,…`. */
 export function readBusIds(text: string): Map<string, string> {
   const rows = text.split("\n").map((line) => columnsOf(line, 2));
   return new Map(
@@ -80,7 +80,9 @@ export function readComputeApps(text: string): Map<string, GpuProcess[]> {
     const [uuid = "", pid = "", name = "", memory] = columnsOf(line, 4);
     if (!/^(?:GPU|MIG)-/.test(uuid) || !/^\d+$/.test(pid)) continue;
     const process = { pid: Number(pid), name, memoryBytes: readMebibytes(memory) ?? null };
-    processes.set(uuid, [...(processes.get(uuid) ?? []), process]);
+    const others = processes.get(uuid);
+    if (others === undefined) processes.set(uuid, [process]);
+    else others.push(process);
   }
   return processes;
 }
@@ -133,7 +135,7 @@ export function readMebibytes(text = ""): number | undefined {
 }
 
 /** A comma without a blank after it belongs to a number, unless that leaves too few columns. */
-function columnsOf(line: string, least: number): string[] {
+export function columnsOf(line: string, least: number): string[] {
   const columns = line.trim().split(/,\s+/);
   const all = columns.length < least ? line.split(",") : columns;
   return all.map((one) => one.trim());

@@ -91,7 +91,7 @@ ground() {
 devices() {
   for device in "$root"/sys/bus/pci/devices/*; do
     [ -r "$device/class" ] || continue
-    class=$(cat "$device/class"); vendor=$(cat "$device/vendor"); id=$(cat "$device/device")
+    read -r class <"$device/class"; read -r vendor <"$device/vendor"; read -r id <"$device/device"
     case $class in 0x03*|0x12*) ;; *) continue ;; esac
     case $vendor in 0x10de|0x1002|0x8086) ;; *) continue ;; esac
     driver=$(readlink "$device/driver"); name=
@@ -101,6 +101,29 @@ devices() {
       break
     done
     echo "\${device##*/} $class $vendor $id \${driver##*/}|$name"
+  done
+  :
+}
+# What the driver of AMD tells of each GPU, and which processes compute on it.
+amd() {
+  [ -r "$root"/sys/module/amdgpu/version ] && echo "driver $(cat "$root"/sys/module/amdgpu/version)"
+  for vram in "$root"/sys/bus/pci/devices/*/mem_info_vram_total; do
+    [ -r "$vram" ] || continue
+    device=\${vram%/*}; address=\${device##*/}
+    echo "memory $address $(cat "$vram")"
+    [ -r "$device/unique_id" ] && echo "unique $address $(cat "$device/unique_id")"
+    [ -r "$device/product_name" ] && echo "product $address $(cat "$device/product_name")"
+    for render in "$device"/drm/renderD*; do [ -e "$render" ] && echo "render $address \${render##*/}"; done
+  done
+  for node in "$root"/sys/class/kfd/kfd/topology/nodes/*; do
+    [ -r "$node/gpu_id" ] || continue
+    read -r id <"$node/gpu_id"
+    minor=$(sed -n 's/^drm_render_minor //p' "$node/properties" 2>/dev/null)
+    for use in "$root"/sys/class/kfd/kfd/proc/*/vram_"$id"; do
+      [ -r "$use" ] || continue
+      pid=\${use%/*}; pid=\${pid##*/}
+      echo "process renderD$minor $pid $(cat "$use") $(cat "$root/proc/$pid/comm" 2>/dev/null)"
+    done
   done
   :
 }
@@ -144,6 +167,8 @@ device_interface() {
   grep -l nvidia.com/gpu "$root"/etc/cdi/* "$root"/var/run/cdi/* 2>/dev/null
   :
 }
+# Not every user may read it.
+kernel_log() { limited dmesg 2>/dev/null | grep -F 'NVRM: Xid' | tail -n 100; }
 control_groups() {
   if [ -f /sys/fs/cgroup/cgroup.controllers ]; then echo 2; elif [ -d /sys/fs/cgroup ]; then echo 1; fi
 }
@@ -172,6 +197,7 @@ has nvidia-container-cli && part toolkit-library limited nvidia-container-cli --
 part device-interface device_interface
 part pci devices
 part nodes nodes
+part amd amd
 [ -r "$root"/proc/driver/nvidia/version ] && part driver cat "$root"/proc/driver/nvidia/version
 part driver-gpus driver_gpus
 if has nvidia-smi; then
@@ -181,11 +207,15 @@ if has nvidia-smi; then
     # Drivers before 470 do not know all of the fields.
     [ $code -eq 2 ] && part smi-query-old limited nvidia-smi --query-gpu=index,uuid,name,memory.total,driver_version --format=csv,noheader,nounits
     part smi-list limited nvidia-smi -L
-    part smi-bus limited nvidia-smi --query-gpu=uuid,pci.bus_id --format=csv,noheader
+    part smi-bus limited nvidia-smi --query-gpu=uuid,pci.bus_id,ecc.errors.uncorrected.volatile.total,retired_pages.pending --format=csv,noheader
     part smi-apps limited nvidia-smi --query-compute-apps=gpu_uuid,pid,process_name,used_memory --format=csv,noheader,nounits
     part smi-summary limited nvidia-smi
+    # Neither is known to every driver.
+    part smi-remapped limited nvidia-smi --query-remapped-rows=gpu_uuid,remapped_rows.pending,remapped_rows.failure --format=csv,noheader
+    part smi-recovery limited nvidia-smi --query-gpu=uuid,gpu_recovery_action --format=csv,noheader
   fi
 fi
+has dmesg && part kernel-log kernel_log
 echo "${nonce} done"
 `;
 }

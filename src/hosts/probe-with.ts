@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
+import { BerthError } from "../../runner/errors.ts";
 import type { Engine } from "../containers/connect-engine.ts";
-import type { EngineFacts, HostFacts, Warning } from "./host-facts.ts";
+import type { EngineFacts, GpuFacts, HostFacts, Warning } from "./host-facts.ts";
 import type { MachineShell } from "./machine-shell.ts";
 import { readClock } from "./probe-clock.ts";
 import { type EngineKind, probeEngines } from "./probe-engines.ts";
@@ -10,7 +11,7 @@ import { probeScript } from "./probe-script.ts";
 import { readSections, type Sections, textOf } from "./probe-sections.ts";
 import { readSystem } from "./probe-system.ts";
 import { warnOfClock, warnOfEscapes } from "./probe-warnings.ts";
-import { runProbeScript } from "./run-probe-script.ts";
+import { type Heard, runProbeScript } from "./run-probe-script.ts";
 
 export type ProbeTerms = {
   /**
@@ -40,7 +41,7 @@ export type ProbeTerms = {
  * Looks at a machine through its shell: system, engines, GPUs, and what should be put right. Changes nothing; what it cannot find out is `null`. A
  * program that hangs there costs what it would have said.
  *
- * @throws {BerthError} `HOST_UNREACHABLE`, and what else the shell throws.
+ * @throws {BerthError} `HOST_UNREACHABLE`, and what else the shell throws; `HOST_UNUSABLE` when its login runs no POSIX shell.
  */
 export async function probeWith(shell: MachineShell, terms: ProbeTerms): Promise<HostFacts> {
   const { signal, limitS = 10, root = "", folders = [] } = terms;
@@ -53,12 +54,24 @@ export async function probeWith(shell: MachineShell, terms: ProbeTerms): Promise
     signal,
   });
   const sections = readSections(heard.output, nonce);
+  if (!sections.has("system")) throw noPosixShell(heard);
   const { sudo, uid } = readSystem(sections);
   const engines = await probeEngines(textOf(sections, "sockets"), {
     ...terms,
     sudo: sudo && uid !== 0 && terms.sudo !== false,
   });
   return readFacts(sections, engines, readClock(heard.clock));
+}
+
+function noPosixShell({ output, complaint }: Heard): BerthError {
+  const said = complaint || output.trim().slice(0, 500);
+  const isWindows = /is not recognized|powershell|windows/i.test(said);
+  return new BerthError("HOST_UNUSABLE", {
+    message: `${isWindows ? "That machine runs Windows" : "The login there runs no POSIX shell"}: the probe got no answer.${said === "" ? "" : ` It said: ${said.split("\n")[0]}`}`,
+    remedy: isWindows
+      ? "Berth's jobs need Linux: name a Linux machine, or WSL with an SSH server of its own."
+      : "Give the login a shell such as /bin/sh or bash (`chsh`), and no forced command.",
+  });
 }
 
 /** What the script's output, the engines and the clock come to. */
@@ -74,7 +87,14 @@ export function readFacts(
   const nvidiaToolkit = /^(?:cli-version:|.* version) v?(\d\S*)/m.exec(toolkit)?.[1] ?? null;
   const nvidiaLibrary = /^lib-version: v?(\d\S*)/m.exec(library)?.[1] ?? null;
   const inUse = engines.flatMap((engine) => engine.runc ?? []);
-  const gpus = readGpus(sections, { engines, programs: system.programs });
+  const noCgroups = readNoCgroups(textOf(sections, "toolkit-config"));
+  const deviceInterfaces = textOf(sections, "device-interface").split("\n").filter(Boolean);
+  const gpus = readGpus(sections, {
+    engines,
+    programs: system.programs,
+    deviceInterfaces,
+    noCgroups,
+  });
   return {
     ...system,
     clockSkewMs,
@@ -86,8 +106,8 @@ export function readFacts(
       gpus.find(({ vendor, driver }) => vendor === "nvidia" && driver !== null)?.driver ??
       readDriverVersion(textOf(sections, "driver")) ??
       null,
-    nvidiaNoCgroups: readNoCgroups(textOf(sections, "toolkit-config")),
-    deviceInterfaces: textOf(sections, "device-interface").split("\n").filter(Boolean),
+    nvidiaNoCgroups: noCgroups,
+    deviceInterfaces,
     gpus,
     warnings: [
       ...warnOfEscapes({
@@ -98,6 +118,8 @@ export function readFacts(
       ...engines.flatMap(warnOfLimits),
       ...warnOfPodman(engines, sections),
       ...warnOfClock(clockSkewMs),
+      ...gpus.flatMap(warnOfTroubles),
+      ...warnOfSystem(system, engines),
     ],
   };
 }
@@ -119,6 +141,42 @@ function warnOfLimits({ usable, enforcesLimits, endpoint, ...engine }: EngineFac
         "Use a system with control groups v2, and let systemd delegate them to the user; jobs with cpu= or mem= go elsewhere until then.",
     },
   ];
+}
+
+/** macOS, and Docker that is there and does not run. */
+function warnOfSystem(
+  { os, programs, systemd }: Pick<HostFacts, "os" | "programs" | "systemd">,
+  engines: readonly EngineFacts[],
+): Warning[] {
+  const isMac = os === "darwin";
+  const hasDocker = engines.some(({ kind }) => kind === "docker");
+  return [
+    ...(isMac
+      ? [
+          {
+            message:
+              "That machine runs macOS: its containers run in a virtual machine of Linux, with the memory and CPUs of that.",
+            remedy: "Give jobs with macos labels to GitHub; name a Linux machine for GPUs.",
+          },
+        ]
+      : []),
+    ...("dockerd" in programs && !hasDocker && !isMac
+      ? [
+          {
+            message: "Docker is installed, and no daemon listens at a socket that Berth knows.",
+            remedy: `Start it: \`${systemd ? "sudo systemctl enable --now docker" : "sudo service docker start"}\`; or name its socket in \`docker:\`.`,
+          },
+        ]
+      : []),
+  ];
+}
+
+function warnOfTroubles({ index, pciAddress, model, troubles }: GpuFacts): Warning[] {
+  return troubles.map((trouble) => ({
+    message: `GPU ${index ?? pciAddress ?? "?"} (${model}): ${trouble}`,
+    remedy:
+      "Reset it once nothing uses it (`sudo nvidia-smi --gpu-reset`); have it replaced when that comes again.",
+  }));
 }
 
 function warnOfPodman(engines: readonly EngineFacts[], sections: Sections): Warning[] {

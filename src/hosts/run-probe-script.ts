@@ -3,11 +3,16 @@ import type { MachineShell } from "./machine-shell.ts";
 /** What the script printed by its end, or by the end of its time. */
 export type Heard = {
   readonly output: string;
+  /** What it said of itself that went wrong. */
+  readonly complaint: string;
   /** The line that tells the machine's clock, and between which times of ours it was printed, in milliseconds since 1970. */
   readonly clock:
     | { readonly said: string; readonly fromMs: number; readonly toMs: number }
     | undefined;
 };
+
+/** More than any machine says of itself. */
+const MOST_CHARACTERS = 4 * 1024 ** 2;
 
 /** How long a script may take to end after its last line, in milliseconds, before it is ended. */
 const GRACE_MS = 500;
@@ -33,13 +38,17 @@ export async function runProbeScript(
     readonly signal: AbortSignal;
   },
 ): Promise<Heard> {
-  const lines: string[] = [];
+  let output = "";
+  let complaint = "";
   let clock: Heard["clock"];
   const enough = new AbortController();
   const fromMs = Date.now();
   const onLine = (line: string, stream: "stdout" | "stderr") => {
-    if (stream === "stderr") return;
-    lines.push(line);
+    if (stream === "stderr") {
+      if (complaint.length < 500) complaint += `${line}\n`;
+      return;
+    }
+    if (output.length < MOST_CHARACTERS) output += `${line}\n`;
     if (line.startsWith(clockLine)) {
       clock ??= { said: line.slice(clockLine.length), fromMs, toMs: Date.now() };
     }
@@ -54,5 +63,5 @@ export async function runProbeScript(
     // It ran long enough to say something, whatever ended it.
     if (!ending.aborted) throw error;
   }
-  return { output: `${lines.join("\n")}\n`, clock };
+  return { output, complaint: complaint.trim(), clock };
 }

@@ -23,6 +23,7 @@ it("reads what Docker says of itself", () => {
   expect(readDescription(info, version)).toEqual({
     id: "6OUW:VTJN",
     kind: "docker",
+    cdi: false,
     rootless: false,
     osType: "linux",
     storageDriver: "overlay2",
@@ -32,6 +33,12 @@ it("reads what Docker says of itself", () => {
     enforcesLimits: true,
     runc: "1.2.8",
   });
+});
+
+it("knows an engine that hands out devices by their names", () => {
+  const withNames = { ...info, CDISpecDirs: ["/etc/cdi", "/var/run/cdi"] };
+
+  expect(readDescription(withNames, version)).toMatchObject({ cdi: true });
 });
 
 it("knows a rootless engine, and that without control groups it enforces nothing", () => {

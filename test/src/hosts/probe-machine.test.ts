@@ -1,11 +1,8 @@
 import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
-import { cpus, hostname, tmpdir } from "node:os";
+import { cpus, hostname, tmpdir, userInfo } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
-import type { EngineFacts } from "../../../src/hosts/host-facts.ts";
-import { readGpus } from "../../../src/hosts/probe-gpus.ts";
 import { probeMachine } from "../../../src/hosts/probe-machine.ts";
-import { readSections } from "../../../src/hosts/probe-sections.ts";
 
 const ONE = "GPU-11111111-2222-3333-4444-555555555555";
 const TWO = "GPU-66666666-2222-3333-4444-555555555555";
@@ -22,7 +19,11 @@ afterEach(() => rm(root, { recursive: true, force: true }));
 function probe({ limitS = 10 } = {}) {
   return probeMachine({
     connect: {
-      env: { PATH: `${root}/bin:${process.env.PATH}`, DOCKER_HOST: `unix://${root}/none.sock` },
+      env: {
+        PATH: `${root}/bin:${process.env.PATH}`,
+        HOME: root,
+        DOCKER_HOST: `unix://${root}/none.sock`,
+      },
       home: root,
       uid: 0,
       stateDir: root,
@@ -189,23 +190,62 @@ esac`,
     expect(gpus).toMatchObject([{ model: "NVIDIA device 10de:20b5", usable: false, reason }]);
   });
 
-  it("finds GPUs of AMD and Intel, and passes over other cards", async () => {
+  it("finds GPUs of AMD and Intel, with what their driver tells, and passes over other cards", async () => {
     await pciDevice("0000:01:00.0", "0x1002", "0x74a1", "amdgpu");
     await pciDevice("0000:02:00.0", "0x8086", "0x56c0", "i915");
     await pciDevice("0000:03:00.0", "0x1a03", "0x2000", "ast");
     const without = await probe();
     await file("dev/kfd", "");
     await file("dev/dri/renderD128", "");
-    const withNodes = await probe();
+    const device = "sys/bus/pci/devices/0000:01:00.0";
+    await file(`${device}/mem_info_vram_total`, "206141652992\n");
+    await file(`${device}/unique_id`, "8d5b3c1f0a9e7d62\n");
+    await file(`${device}/drm/renderD128/dev`, "226:128\n");
+    await file("sys/class/kfd/kfd/topology/nodes/1/gpu_id", "51140\n");
+    await file(
+      "sys/class/kfd/kfd/topology/nodes/1/properties",
+      "simd_count 1216\ndrm_render_minor 128\n",
+    );
+    await file("sys/class/kfd/kfd/proc/4711/vram_51140", "1073741824\n");
+    await file("proc/4711/comm", "python3\n");
+    const withDriver = await probe();
 
-    expect(without.gpus.map(({ vendor, usable }) => [vendor, usable])).toEqual([
-      ["amd", false],
-      ["intel", false],
+    expect(without.gpus.map(({ vendor, reason }) => [vendor, reason])).toEqual([
+      ["amd", expect.stringContaining("its driver for computing is missing")],
+      ["intel", expect.stringContaining("does not give them to jobs")],
     ]);
-    expect(withNodes.gpus.map(({ vendor, usable }) => [vendor, usable])).toEqual([
-      ["amd", true],
-      ["intel", false],
-    ]);
+    expect(withDriver.gpus[0]).toMatchObject({
+      vendor: "amd",
+      uuid: "GPU-8d5b3c1f0a9e7d62",
+      memoryBytes: 206141652992,
+      deviceNodes: ["/dev/kfd", "/dev/dri/renderD128"],
+      processes: [{ pid: 4711, name: "python3", memoryBytes: 1024 ** 3 }],
+    });
+  });
+
+  it("tells what set-up needs to know", async () => {
+    await file("etc/machine-id", "0123456789abcdef0123456789abcdef\n");
+    await file("etc/subuid", "someone:100000:65536\n0:231072:65536\n");
+    await file(
+      "etc/nvidia-container-runtime/config.toml",
+      "[nvidia-container-cli]\nno-cgroups = true\n",
+    );
+    await file("proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1\n");
+
+    const facts = await probe();
+
+    expect(facts).toMatchObject({
+      machineId: "0123456789abcdef0123456789abcdef",
+      uid: userInfo().uid,
+      home: root,
+      clockSkewMs: 0,
+      nvidiaNoCgroups: true,
+      rootless: {
+        tun: "missing",
+        subUids: userInfo().uid === 0 ? 65536 : expect.any(Number),
+        namespacesForbidden: expect.stringContaining("AppArmor"),
+      },
+    });
   });
 
   it("names the GPU that fell off the bus, and keeps the others", async () => {
@@ -246,63 +286,5 @@ esac`,
     const connect = { env: process.env, home: root, uid: 0, stateDir: root };
 
     await expect(probeMachine({ connect, signal: cancel.signal })).rejects.toThrow("enough");
-  });
-});
-
-describe("readGpus", () => {
-  const engine: EngineFacts = {
-    id: "",
-    kind: "docker",
-    endpoint: "unix:///var/run/docker.sock",
-    isDefault: true,
-    throughSudo: false,
-    usable: true,
-    rootless: false,
-    version: "28.0.0",
-    apiVersion: "1.48",
-    osType: "linux",
-    storageDriver: "overlay2",
-    cgroupDriver: "systemd",
-    cgroupVersion: "2",
-    runtimes: ["runc"],
-    enforcesLimits: true,
-    runc: "1.2.8",
-  };
-  const row = `0, ${ONE}, NVIDIA A30, 24576, 550.54.15, 8.0`;
-  const read = (mig: string, engines: EngineFacts[], programs = {}) => {
-    const output = `n begin smi-query\n${row}, ${mig}\n\nn end 0\n`;
-    return readGpus(readSections(output, "n"), { engines, programs })[0];
-  };
-
-  it("has a GPU usable where an engine can give it to a container", () => {
-    const withRuntime = { ...engine, runtimes: ["runc", "nvidia"] };
-
-    expect(read("Disabled", [withRuntime])).toMatchObject({ usable: true });
-    expect(read("Disabled", [withRuntime])).not.toHaveProperty("reason");
-    expect(
-      read("Disabled", [engine], { "nvidia-container-runtime-hook": "/usr/bin/x" }),
-    ).toMatchObject({ usable: true });
-  });
-
-  it("says why not: no toolkit, no engine, MIG without slices", () => {
-    const reasons = [
-      read("Disabled", [engine]),
-      read("Disabled", []),
-      read("Enabled", [engine], { "nvidia-container-runtime": "/usr/bin/x" }),
-    ].map((gpu) => [gpu?.usable, gpu?.reason]);
-
-    expect(reasons).toEqual([
-      [false, expect.stringContaining("the NVIDIA container toolkit is missing")],
-      [false, "No container engine can be used here."],
-      [false, "MIG is on, and no slice has been made."],
-    ]);
-  });
-
-  it("reads what came before the connection broke", () => {
-    const output = `n begin smi-query\n${row}, Disabled\n\nn end 0\nn begin smi-list\nGPU 0: NV`;
-
-    expect(readGpus(readSections(output, "n"), { engines: [engine], programs: {} })).toHaveLength(
-      1,
-    );
   });
 });
