@@ -1,81 +1,82 @@
-import PQueue from "p-queue";
+import type PQueue from "p-queue";
 import { BerthError, textOf } from "../runner/errors.ts";
 import { containerPlaces } from "./container-places.ts";
-import { blockMetadata, METADATA_ADDRESSES } from "./containers/block-metadata.ts";
-import type { ConnectEngineOptions, Engine } from "./containers/connect-engine.ts";
+import type { Engine } from "./containers/connect-engine.ts";
 import type { ContainerLease } from "./containers/container-lease.ts";
 import type { UserIds } from "./containers/container-user.ts";
-import { describeEngine } from "./containers/describe-engine.ts";
 import { jobsOfService, removeJob } from "./containers/gc.ts";
 import { SERVED_LABEL } from "./containers/labels.ts";
 import type { Leak } from "./containers/remove-objects.ts";
 import type { HostPlaces, PlaceTerms } from "./fleet/host-places.ts";
 import { capabilityOf } from "./hosts/capability-of.ts";
-import { findEngine } from "./hosts/find-engine.ts";
-import { type Machine, prepareImages } from "./hosts/prepare-machine.ts";
-import { probeMachine } from "./hosts/probe-machine.ts";
-import type { SetupEvent } from "./hosts/setup-step.ts";
-import type { Log } from "./log.ts";
 import type { Capability } from "./profiles/capability.ts";
+import { chooseEngine } from "./profiles/choose-engine.ts";
+import { type ReadyEngine, type ReadyEnginesOptions, readyEngines } from "./ready-engines.ts";
 
-export type EngineHostOptions = {
-  readonly name: string;
+export type EngineHostOptions = ReadyEnginesOptions & {
   readonly slots: number;
-  /** As in `DOCKER_HOST`; left out: as `connect` finds it. */
-  readonly endpoint?: string | undefined;
-  readonly connect: ConnectEngineOptions;
   /** On all that is made for jobs, so that the next life of this service finds it. */
   readonly serviceId: string;
-  readonly log: Log;
-  /** Hears how the job image and the like are made, where they are missing. */
-  report?(event: SetupEvent): void;
-  /** What jobs are kept from; an empty list turns it off. */
-  readonly metadataAddresses?: readonly string[];
 };
 
-/** Making a container keeps an engine busy; more at once only make each of them slower. */
-const MOST_AT_ONCE = 4;
-/** A firewall that is loaded anew forgets rules; each look costs a container. */
-const GUARD_EVERY_MS = 10 * 60_000;
 /** Jobs that run already come before those that are to begin. */
 const COMING_BACK = 1;
 
-/** An engine with all that jobs need of it. */
-type Ready = Machine & {
-  readonly isGuarded: boolean;
-  /** When that was last seen to, on the clock of `performance.now()`. */
-  readonly guardedAtMs: number;
-  readonly opening: PQueue;
-};
-
 /**
- * This machine's container engine as a host. It need not answer yet: each `probe` looks for it anew and makes what it lacks.
+ * A machine's container engines as a host, wherever the machine is. None need answer yet: each `probe` looks for them anew and makes what they lack. The
+ * host is closed together with this, and not before.
  */
-export async function openEngineHost(options: EngineHostOptions): Promise<HostPlaces> {
-  const { name, slots, endpoint, serviceId, log } = options;
-  const connect = { ...options.connect, ...(endpoint !== undefined && named(endpoint)) };
-  const prepare = readier({ ...options, connect });
+export function openEngineHost(options: EngineHostOptions): HostPlaces {
+  const { access, slots, serviceId, log } = options;
+  const { name } = access;
+  const engines = readyEngines(options);
   const knownUsers = new Map<string, UserIds>();
+  let known: Capability | undefined;
   const onLeak = ({ kind, id, cause }: Leak) =>
     log.warn({ host: name, kind, id, cause: textOf(cause) }, "could not be removed yet");
+
+  async function look(signal: AbortSignal): Promise<Capability> {
+    // Berth's own engine is started again before anybody looks for it.
+    await access.engine(undefined, signal);
+    const capability = capabilityOf(await access.probe(signal), name, {
+      onlyDefault: access.hasNamedEngine,
+    });
+    await engines.anew(capability.engines[0]?.endpoint, signal);
+    known = capability;
+    return capability;
+  }
+
+  async function engineFor(need: PlaceTerms["need"], signal: AbortSignal): Promise<ReadyEngine> {
+    const capability = known ?? (await look(signal));
+    const chosen = chooseEngine(need, capability.engines) ?? capability.engines[0];
+    return await engines.once(chosen?.endpoint, signal);
+  }
+
+  /** All that this host's jobs may be on; those that do not answer now are left out. */
+  async function everyEngine(): Promise<Engine[]> {
+    const signal = AbortSignal.timeout(60_000);
+    const usable = known?.engines.filter((engine) => engine.usable) ?? [{ endpoint: undefined }];
+    const opened = await Promise.allSettled(
+      usable.map(({ endpoint }) => access.engine(endpoint, signal)),
+    );
+    const [first] = opened;
+    if (first?.status === "rejected") throw first.reason;
+    return opened.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
+  }
 
   return {
     name,
     slots,
     async probe(signal) {
       try {
-        const { engine } = await prepare.anew(signal);
-        if (/^unix:|^\//.test(engine.endpoint)) {
-          return capabilityOf(await probeMachine({ connect, signal }), name);
-        }
-        return await remoteCapability(engine, name, signal);
+        return await look(signal);
       } catch (error) {
         signal.throwIfAborted();
         throw unusable(name, error);
       }
     },
     openPlace: (terms) => async (request, opening) => {
-      const ready = await prepare.once(opening.signal);
+      const ready = await engineFor(terms.need, opening.signal);
       const place = placeOptions(ready, options, terms);
       const open = containerPlaces({ ...place, knownUsers, onLeak });
       const isComingBack = (opening.journal?.checkpoints.length ?? 0) > 0;
@@ -86,33 +87,30 @@ export async function openEngineHost(options: EngineHostOptions): Promise<HostPl
     },
     async removeJob(jobId) {
       try {
-        const { docker } = await prepare.engine();
-        await removeJob(docker, jobId, onLeak);
+        for (const { docker } of await everyEngine()) await removeJob(docker, jobId, onLeak);
       } catch (error) {
         log.warn({ host: name, job: jobId, cause: textOf(error) }, "could not be removed yet");
       }
     },
     async jobsWithRemains() {
-      const { docker } = await prepare.engine();
-      return await jobsOfService(docker, serviceId);
+      const found = await Promise.all(
+        (await everyEngine()).map(({ docker }) => jobsOfService(docker, serviceId)),
+      );
+      return [...new Set(found.flat())];
     },
     // Jobs outlive the service.
-    [Symbol.asyncDispose]: async () => {},
+    [Symbol.asyncDispose]: () => access[Symbol.asyncDispose](),
   };
 }
 
-function named(endpoint: string) {
-  return { endpoint, endpointSource: "docker in berth.yml" } as const;
-}
-
 function placeOptions(
-  { engine, jobImage, nodeVolume, isGuarded }: Ready,
-  { name, serviceId }: EngineHostOptions,
+  { engine, jobImage, nodeVolume, isGuarded }: ReadyEngine,
+  { access, serviceId }: EngineHostOptions,
   { lease, image, settings }: PlaceTerms,
 ) {
   return {
     engine,
-    hostName: name,
+    hostName: access.name,
     nodeVolume,
     jobImage,
     imageFor: () => image || settings?.image || jobImage,
@@ -132,96 +130,6 @@ function containerLease(
     memoryBytes,
     gpus,
     allowsSwap: settings?.resources?.memorySwap !== undefined,
-  };
-}
-
-type Readier = {
-  engine(): Promise<Engine>;
-  /** What was made ready before, else `anew`. */
-  once(signal: AbortSignal): Promise<Ready>;
-  anew(signal: AbortSignal): Promise<Ready>;
-};
-
-function readier(options: EngineHostOptions): Readier {
-  const { connect, report = () => {} } = options;
-  const opening = new PQueue({ concurrency: 1 });
-  const turns = new PQueue({ concurrency: 1 });
-  let last: Ready | undefined;
-  const find = (signal: AbortSignal) => findEngine({ connect, report, signal });
-
-  async function makeReady(signal: AbortSignal): Promise<Ready> {
-    const engine = await find(signal);
-    const machine = await prepareImages(engine, [], { connect, report, signal });
-    const guarded = isStillGuarded(last) ? last : await guardNow(machine, signal);
-    opening.concurrency = Math.min(MOST_AT_ONCE, await cpusOf(engine));
-    const { isGuarded, guardedAtMs } = guarded;
-    last = { ...machine, isGuarded, guardedAtMs, opening };
-    return last;
-  }
-
-  async function guardNow(machine: Machine, signal: AbortSignal) {
-    const isGuarded = await guard(machine, options, { wasGuarded: last?.isGuarded, signal });
-    return { isGuarded, guardedAtMs: performance.now() };
-  }
-
-  return {
-    engine: async () => last?.engine ?? (await find(AbortSignal.timeout(60_000))),
-    once: async (signal) => last ?? (await turns.add(() => last ?? makeReady(signal))),
-    anew: (signal) => turns.add(() => makeReady(signal)),
-  };
-}
-
-function isStillGuarded(last: Ready | undefined): last is Ready {
-  return last?.isGuarded === true && performance.now() - last.guardedAtMs < GUARD_EVERY_MS;
-}
-
-async function cpusOf({ docker }: Engine): Promise<number> {
-  const { NCPU: cpus = 1 }: { NCPU?: number } = await docker.info();
-  return Math.max(1, cpus);
-}
-
-/** Whether metadata addresses are blocked. Where they cannot be, jobs run all the same, and the log says so. */
-async function guard(
-  { engine, jobImage }: Machine,
-  { name, log, metadataAddresses: addresses = METADATA_ADDRESSES }: EngineHostOptions,
-  { wasGuarded, signal }: { wasGuarded: boolean | undefined; signal: AbortSignal },
-): Promise<boolean> {
-  if (addresses.length === 0) return false;
-  try {
-    await blockMetadata(engine.docker, { image: jobImage, addresses }, signal);
-    return true;
-  } catch (error) {
-    signal.throwIfAborted();
-    // Once, and again when it was well in between.
-    if (wasGuarded !== false) {
-      log.warn(
-        { host: name, cause: textOf(error) },
-        "metadata addresses are not blocked: jobs can reach them",
-      );
-    }
-    return false;
-  }
-}
-
-/** An engine on another machine says little of it, and nothing of its GPUs. */
-async function remoteCapability(
-  engine: Engine,
-  name: string,
-  signal: AbortSignal,
-): Promise<Capability> {
-  const [info, description] = await Promise.all([
-    engine.docker.info() as Promise<{ NCPU?: number; MemTotal?: number; Architecture?: string }>,
-    describeEngine(engine, signal),
-  ]);
-  const archs: { [machine: string]: string } = { x86_64: "x64", aarch64: "arm64" };
-  const machine = info.Architecture ?? "";
-  return {
-    name,
-    arch: archs[machine] ?? machine,
-    cpus: info.NCPU ?? 1,
-    memoryBytes: info.MemTotal ?? 0,
-    engines: [{ usable: true, ...description }],
-    gpus: [],
   };
 }
 

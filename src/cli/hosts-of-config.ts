@@ -2,9 +2,10 @@ import { z } from "zod";
 import { BerthError, textOf } from "../../runner/errors.ts";
 import type { ResolvedHost } from "../config/resolve-hosts.ts";
 import { capabilityOf } from "../hosts/capability-of.ts";
-import { probeMachine } from "../hosts/probe-machine.ts";
+import { openHost } from "../hosts/open-host.ts";
 import type { Capability } from "../profiles/capability.ts";
 import type { Service } from "./ask-service.ts";
+import { hostTarget } from "./host-target.ts";
 import { thisMachine } from "./this-machine.ts";
 
 /** A host of the configuration, as far as can be said from here. */
@@ -52,26 +53,21 @@ const Status = z.object({
 });
 const Statuses = z.object({ hosts: z.array(Status) });
 
-type FromConfig = Pick<ResolvedHost, "name" | "slots" | "docker" | "ssh">;
-
-/** Asks the service that runs, else looks at this machine's engines; nothing is changed. */
+/** Asks the service that runs, else looks at the machines; nothing is changed. */
 export async function hostsOfConfig(
-  hosts: readonly FromConfig[],
+  hosts: readonly ResolvedHost[],
   { service, signal }: { readonly service: Service; readonly signal: AbortSignal },
 ): Promise<KnownHost[]> {
   const told = await askService(service);
   return await Promise.all(
     hosts.map(async (host) => {
-      const { name, slots, docker, ssh } = host;
+      const { name, slots } = host;
       const status = told.find((one) => one.name === name);
       if (status !== undefined) return { ...status, slots, capability: status.capability };
-      const look = ssh === undefined ? await lookAt({ name, docker }, signal) : LATER;
-      return { name, slots, capability: undefined, ...look };
+      return { name, slots, capability: undefined, ...(await lookAt(host, signal)) };
     }),
   );
 }
-
-const LATER = { closed: "Hosts over SSH come later." };
 
 async function askService(service: Service): Promise<z.infer<typeof Status>[]> {
   try {
@@ -83,14 +79,14 @@ async function askService(service: Service): Promise<z.infer<typeof Status>[]> {
 }
 
 async function lookAt(
-  { name, docker }: Pick<ResolvedHost, "name" | "docker">,
+  host: ResolvedHost,
   signal: AbortSignal,
 ): Promise<Pick<KnownHost, "closed"> & { readonly capability?: Capability }> {
-  const isHere = docker === undefined || /^unix:|^\//.test(docker);
-  if (!isHere) return { closed: "The service says more of it, once it runs." };
   try {
-    const facts = await probeMachine({ connect: thisMachine({ docker }), signal });
-    return { capability: capabilityOf(facts, name) };
+    await using access = await openHost(hostTarget(host), { connect: thisMachine({}) });
+    const facts = await access.probe(signal);
+    const onlyDefault = access.hasNamedEngine;
+    return { capability: capabilityOf(facts, host.name, { onlyDefault }) };
   } catch (error) {
     signal.throwIfAborted();
     return { closed: textOf(error) };

@@ -1,41 +1,31 @@
 import { createHash } from "node:crypto";
 import { hostname } from "node:os";
-import { BerthError } from "../../runner/errors.ts";
 import type { ResolvedHost } from "../config/resolve-hosts.ts";
 import { openEngineHost } from "../engine-host.ts";
 import type { HostPlaces } from "../fleet/host-places.ts";
+import { openHost } from "../hosts/open-host.ts";
 import type { SetupEvent } from "../hosts/setup-step.ts";
 import type { Log } from "../log.ts";
+import { hostTarget } from "./host-target.ts";
 import { thisMachine } from "./this-machine.ts";
 
-/**
- * The hosts of a configuration, none of them looked at yet.
- *
- * @throws {BerthError} `NOT_SUPPORTED_YET` for one over SSH.
- */
+/** The hosts of a configuration, none of them looked at yet. */
 export async function openHosts(
   hosts: readonly ResolvedHost[],
   { storeFolder, log }: { storeFolder: string; log: Log },
 ): Promise<HostPlaces[]> {
-  const remote = hosts.find(({ ssh }) => ssh !== undefined);
-  if (remote !== undefined) {
-    throw new BerthError("NOT_SUPPORTED_YET", {
-      message: `The host ${remote.name} is reached over SSH, which a later version of Berth does.`,
-      remedy: "Give it a `docker` endpoint, or run Berth on that machine.",
-    });
-  }
   const serviceId = serviceIdOf(storeFolder);
   return await Promise.all(
-    hosts.map(({ name, slots, docker: endpoint }) =>
-      openEngineHost({
-        ...{ name, slots, serviceId, log, endpoint },
-        connect: {
-          ...thisMachine({ docker: endpoint }),
-          onCommand: (command) => log.debug({ host: name, ...command }, "asked the engine"),
-        },
-        report: (event) => tellSetup(event, { host: name, log }),
-      }),
-    ),
+    hosts.map(async (host) => {
+      const { name, slots } = host;
+      const report = (event: SetupEvent) => tellSetup(event, { host: name, log });
+      const connect = {
+        ...thisMachine({}),
+        onCommand: (command: object) => log.debug({ host: name, ...command }, "asked the engine"),
+      };
+      const access = await openHost(hostTarget(host), { connect, report });
+      return openEngineHost({ access, slots, serviceId, log, connect, report });
+    }),
   );
 }
 

@@ -5,6 +5,8 @@ import type { MachineShell } from "./machine-shell.ts";
 /** A way to one machine: its engines, and commands on it. Whoever opened it disposes of it. */
 export type HostAccess = AsyncDisposable & {
   readonly name: string;
+  /** Somebody named the engine, and means no other of the machine. */
+  readonly hasNamedEngine: boolean;
   /** `undefined` where only an engine answers (`tcp://`). */
   readonly shell: MachineShell | undefined;
   /**

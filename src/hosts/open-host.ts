@@ -46,6 +46,7 @@ function here(
   const probe = (signal: AbortSignal) => probeMachine({ connect, preferred, signal });
   return {
     name,
+    hasNamedEngine: Boolean(connect.endpoint || connect.env.DOCKER_HOST),
     shell: localShell(connect.env),
     address: "localhost",
     sshCommand: undefined,
@@ -71,6 +72,7 @@ function elsewhere(
   const engine = () => connectEngine({ ...named(connect, endpoint), tls });
   return {
     name,
+    hasNamedEngine: true,
     shell: undefined,
     address: URL.parse(endpoint)?.hostname ?? endpoint,
     sshCommand: undefined,

@@ -5,11 +5,19 @@ export type Capability = {
   readonly arch: string;
   readonly cpus: number;
   readonly memoryBytes: number;
+  /** The one that jobs get by default first. */
   readonly engines: readonly EngineCapability[];
   readonly gpus: readonly GpuCapability[];
+  /** The same for all hosts that are one machine; left out where it could not be found out. */
+  readonly machineId?: string | null | undefined;
 };
 
+/** A GPU or a slice that no job may be given now, and why: `is claimed by job 7 of another service`. */
+export type WithheldGpu = { readonly uuid: string; readonly why: string };
+
 export type EngineCapability = {
+  /** Where it is reached; left out where there is but one way. */
+  readonly endpoint?: string;
   readonly usable: boolean;
   readonly rootless: boolean;
   /** Memory and CPU limits hold on it. */

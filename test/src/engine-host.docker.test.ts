@@ -5,6 +5,7 @@ import { jobsOfService } from "../../src/containers/gc.ts";
 import { ContainerSettings } from "../../src/containers/settings.ts";
 import { openEngineHost } from "../../src/engine-host.ts";
 import type { HostPlaces, PlaceTerms } from "../../src/fleet/host-places.ts";
+import { openHost as openAccess } from "../../src/hosts/open-host.ts";
 import type { Log } from "../../src/log.ts";
 import { stateFolder } from "../../src/store/state-folder.ts";
 import { findLeftovers, testMachine } from "../engine.ts";
@@ -131,13 +132,12 @@ it("says in words that it is not usable where no engine answers", async () => {
   });
 });
 
-function openHost(endpoint?: string): Promise<HostPlaces> {
+async function openHost(endpoint?: string): Promise<HostPlaces> {
   const hear = (...said: unknown[]) => void warnings.push(said);
   const log: Log = { error: hear, warn: hear, info: () => {}, debug: () => {} } as Log;
   return openEngineHost({
-    name: "here",
+    access: await openAccess({ name: "here", docker: endpoint }, { connect }),
     slots: 2,
-    endpoint,
     connect,
     serviceId: SERVICE,
     log,

@@ -8,6 +8,7 @@ import { configInvalid, readConfig } from "../../config/read-config.ts";
 import { openEngineHost } from "../../engine-host.ts";
 import { type Claim, createClaim } from "../../fleet/claim.ts";
 import type { HostPlaces } from "../../fleet/host-places.ts";
+import { openHost } from "../../hosts/open-host.ts";
 import { openLocalHost } from "../../local-host.ts";
 import type { LocalHub } from "../../localhub/local-hub.ts";
 import { startLocalHub } from "../../localhub/start-local-hub.ts";
@@ -63,7 +64,7 @@ export async function openDemo(
   for (const secret of read.secrets) masker.add(secret);
   const log = createLog({ level: logLevel, format: "text", out: io.stderr, mask: masker.mask });
 
-  const host = opened.use(await openHost(machine, { folder, log, env }));
+  const host = opened.use(await openDemoHost(machine, { folder, log, env }));
   const removeRemains = async () => {
     for (const jobId of await host.jobsWithRemains()) await host.removeJob(jobId);
   };
@@ -126,7 +127,7 @@ async function writeConfig(folder: string, hub: LocalHub): Promise<string> {
   return join(folder, "berth.yml");
 }
 
-async function openHost(
+async function openDemoHost(
   machine: ReadyMachine | undefined,
   { folder, log, env }: { readonly folder: string; readonly log: Log; readonly env: DemoIo["env"] },
 ): Promise<HostPlaces> {
@@ -135,9 +136,10 @@ async function openHost(
     const jobs = join(folder, "jobs");
     return await openLocalHost({ ...facts, folder: jobs, env, connect: thisMachine({}) });
   }
-  return await openEngineHost({
-    ...facts,
-    connect: thisMachine({ docker: machine.engine.endpoint }),
+  const connect = thisMachine({ docker: machine.engine.endpoint });
+  return openEngineHost({
+    ...{ slots: SLOTS, log, connect },
+    access: await openHost({ name: HOST }, { connect }),
     serviceId: `demo-${randomBytes(8).toString("hex")}`,
     // Its jobs are our own, and rules of the packet filter would stay.
     metadataAddresses: [],

@@ -1,0 +1,115 @@
+import PQueue from "p-queue";
+import { textOf } from "../runner/errors.ts";
+import { blockMetadata, METADATA_ADDRESSES } from "./containers/block-metadata.ts";
+import type { ConnectEngineOptions, Engine } from "./containers/connect-engine.ts";
+import type { HostAccess } from "./hosts/host-access.ts";
+import { type Machine, prepareImages } from "./hosts/prepare-machine.ts";
+import type { SetupEvent } from "./hosts/setup-step.ts";
+import type { Log } from "./log.ts";
+
+export type ReadyEnginesOptions = {
+  readonly access: HostAccess;
+  readonly connect: ConnectEngineOptions;
+  readonly log: Log;
+  /** Hears how the job image and the like are made, where they are missing. */
+  report?(event: SetupEvent): void;
+  /** What jobs are kept from; an empty list turns it off. */
+  readonly metadataAddresses?: readonly string[];
+};
+
+/** An engine with all that jobs need of it. */
+export type ReadyEngine = Machine & {
+  /** Metadata addresses are blocked for networks of jobs. */
+  readonly isGuarded: boolean;
+  /** When that was last seen to, on the clock of `performance.now()`. */
+  readonly guardedAtMs: number;
+  /** Bounds how many containers are being made at once. */
+  readonly opening: PQueue;
+};
+
+/** Engines of one host by endpoint; the host's default where none is named. */
+export type ReadyEngines = {
+  /** What was made ready before, else `anew`. */
+  once(endpoint: string | undefined, signal: AbortSignal): Promise<ReadyEngine>;
+  /** Makes what it lacks. */
+  anew(endpoint: string | undefined, signal: AbortSignal): Promise<ReadyEngine>;
+};
+
+/** Making a container keeps an engine busy; more at once only make each of them slower. */
+const MOST_AT_ONCE = 4;
+/** A firewall that is loaded anew forgets rules; each look costs a container. */
+const GUARD_EVERY_MS = 10 * 60_000;
+
+/** Makes engines of a host ready for jobs: their images, their Node, their guard. */
+export function readyEngines(options: ReadyEnginesOptions): ReadyEngines {
+  const { access } = options;
+  const turns = new PQueue({ concurrency: 1 });
+  const known = new Map<string | undefined, ReadyEngine>();
+
+  async function makeReady(
+    endpoint: string | undefined,
+    signal: AbortSignal,
+  ): Promise<ReadyEngine> {
+    const engine = await access.engine(endpoint, signal);
+    const last = known.get(endpoint);
+    const machine = await prepareImages(engine, [], prepareOptions(options, signal));
+    const guarded = isStillGuarded(last) ? last : await guardNow(machine, last);
+    const opening = last?.opening ?? new PQueue({ concurrency: 1 });
+    opening.concurrency = Math.min(MOST_AT_ONCE, await cpusOf(engine));
+    const { isGuarded, guardedAtMs } = guarded;
+    const ready = { ...machine, isGuarded, guardedAtMs, opening };
+    known.set(endpoint, ready);
+    return ready;
+
+    async function guardNow(made: Machine, before: ReadyEngine | undefined) {
+      const wasGuarded = before?.isGuarded;
+      return {
+        isGuarded: await guard(made, options, { wasGuarded, signal }),
+        guardedAtMs: performance.now(),
+      };
+    }
+  }
+
+  return {
+    once: async (endpoint, signal) =>
+      known.get(endpoint) ??
+      (await turns.add(() => known.get(endpoint) ?? makeReady(endpoint, signal))),
+    anew: (endpoint, signal) => turns.add(() => makeReady(endpoint, signal)),
+  };
+}
+
+function prepareOptions({ connect, report = () => {} }: ReadyEnginesOptions, signal: AbortSignal) {
+  return { connect, report, signal };
+}
+
+function isStillGuarded(last: ReadyEngine | undefined): last is ReadyEngine {
+  return last?.isGuarded === true && performance.now() - last.guardedAtMs < GUARD_EVERY_MS;
+}
+
+async function cpusOf({ docker }: Engine): Promise<number> {
+  const { NCPU: cpus = 1 }: { NCPU?: number } = await docker.info();
+  return Math.max(1, cpus);
+}
+
+/** Whether metadata addresses are blocked. Where they cannot be, jobs run all the same, and the log says so. */
+async function guard(
+  { engine, jobImage }: Machine,
+  { access, log, metadataAddresses: addresses = METADATA_ADDRESSES }: ReadyEnginesOptions,
+  { wasGuarded, signal }: { wasGuarded: boolean | undefined; signal: AbortSignal },
+): Promise<boolean> {
+  if (addresses.length === 0) return false;
+  try {
+    await blockMetadata(engine.docker, { image: jobImage, addresses }, signal);
+    return true;
+  } catch (error) {
+    signal.throwIfAborted();
+    // Once, and again when it was well in between.
+    if (wasGuarded !== false) {
+      log.warn(
+        { host: access.name, cause: textOf(error) },
+        "metadata addresses are not blocked: jobs can reach them",
+      );
+    }
+    return false;
+  }
+}
