@@ -12,6 +12,7 @@ import { delimiter, dirname, join } from "node:path";
 import { connectEngine } from "../src/containers/connect-engine.ts";
 import { findProgram } from "../src/hosts/find-program.ts";
 import { stateFolder } from "../src/store/state-folder.ts";
+import { prepareHostMachines } from "../test/host-machines.ts";
 import { debianProgram } from "../test/src/containers/debian-program.ts";
 
 /** Without it nothing can be mounted, and so no engine started. */
@@ -27,6 +28,7 @@ type JestResult = {
 const root = join(import.meta.dirname, "..");
 const isLong = process.argv.includes("--long");
 const canRunEngine = await hasEngine();
+if (canRunEngine) await prepareFixtures();
 const leftOut = [
   ...(isLong ? [] : ["\\.long\\.test\\.ts$"]),
   ...(canRunEngine ? [] : ["\\.docker\\.test\\.ts$"]),
@@ -65,6 +67,16 @@ rmSync(folder, { recursive: true, force: true });
 const failed = result.numFailedTests + result.numRuntimeErrorTestSuites;
 console.log(`${result.numPassedTests} passed, ${failed} failed`);
 process.exitCode = jest.status === 0 && failed === 0 ? 0 : 1;
+
+/** Once: what tests start from, so that none of them has to wait for it. A failure is theirs to tell. */
+async function prepareFixtures(): Promise<void> {
+  const say = (line: string) => console.error(`test: ${line}`);
+  try {
+    await prepareHostMachines(say);
+  } catch (error) {
+    say(`the machines that tests run on could not be prepared: ${String(error)}`);
+  }
+}
 
 /** A jest that ended without a result is one failure. */
 function readResult(): JestResult {

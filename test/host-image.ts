@@ -23,7 +23,7 @@ function dockerfile(flavour: HostFlavour): string {
   return [
     "ARG BASE",
     "FROM $BASE",
-    `RUN apt-get update && ${install} ca-certificates iproute2 openssh-server procps sudo \\`,
+    `RUN apt-get update && ${install} ca-certificates cpio iproute2 openssh-server procps sudo \\`,
     "  && rm -f /etc/ssh/ssh_host_* && mkdir -p /run/sshd \\",
     "  && useradd --create-home --shell /bin/bash --uid 1000 --password '*' ubuntu \\",
     "  && echo 'ubuntu ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/ubuntu",
@@ -66,6 +66,16 @@ mkdir -p -m 1777 /tmp
 [ -e /dev/net/tun ] || { mkdir -p /dev/net && mknod /dev/net/tun c 10 200; }
 [ -e /dev/fuse ] || mknod /dev/fuse c 10 229
 chmod 666 /dev/net/tun /dev/fuse
+
+# The content of layers and volumes comes from the seed, read-only; what the engine writes beside it is copied.
+if [ -d /seed/overlay2 ]; then
+  data=/var/lib/docker
+  [ -d $data/image ] || (cd /seed && find image overlay2 volumes -path '*/diff/*' -prune -o -path '*/_data/*' -prune -o -print0 \
+    | cpio --null --pass-through --make-directories --quiet $data)
+  for content in /seed/overlay2/*/diff /seed/volumes/*/_data; do
+    mount --bind "$content" "$data/\${content#/seed/}"
+  done
+fi
 
 cat > /usr/local/sbin/start-engine <<'END'
 command -v dockerd > /dev/null || exit 0

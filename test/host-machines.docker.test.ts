@@ -1,15 +1,21 @@
 import { once } from "node:events";
 import { connect } from "node:net";
 import { afterAll, beforeAll, expect, it } from "@jest/globals";
+import { jobImage } from "./engine.ts";
 import { type HostMachine, startHostMachine } from "./host-machines.ts";
 
 const GPU = "GPU-11111111-2222-3333-4444-555555555555";
 let host: HostMachine;
 
 beforeAll(async () => {
-  host = await startHostMachine({ name: "gpu-1", gpus: [GPU], passwords: { ubuntu: "sesame" } });
+  host = await startHostMachine({
+    name: "gpu-1",
+    gpus: [GPU],
+    jobImage: true,
+    passwords: { ubuntu: "sesame" },
+  });
 }, 120_000);
-afterAll(() => host?.[Symbol.asyncDispose]());
+afterAll(async () => host?.[Symbol.asyncDispose]());
 
 it("is a machine with users, an engine and GPUs", async () => {
   const login = await host.exec("whoami; sudo -n whoami; hostname; nvidia-smi -L", {
@@ -24,7 +30,7 @@ it("is a machine with users, an engine and GPUs", async () => {
 });
 
 it("runs containers within limits, with a GPU of those it seems to have", async () => {
-  const image = await host.loadJobImage();
+  const image = await jobImage();
 
   const { stdout } = await host.exec(
     `docker run --rm --memory 64m --gpus '"device=${GPU}"' ${image} sh -c 'echo $NVIDIA_VISIBLE_DEVICES; cat /sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/memory.max'`,

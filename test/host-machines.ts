@@ -1,19 +1,25 @@
-import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { PassThrough, Readable } from "node:stream";
-import { text } from "node:stream/consumers";
-import { pipeline } from "node:stream/promises";
+import { Readable } from "node:stream";
 import type Docker from "dockerode";
 import { type Pack, pack } from "tar-stream";
 import { OWNER_LABEL } from "../src/containers/labels.ts";
-import { isOwnerAlive, thisOwner } from "../src/containers/owner.ts";
+import { isOwnerAlive } from "../src/containers/owner.ts";
 import { removeContainer, removeNetwork } from "../src/containers/remove-objects.ts";
-import { jobImage, prepare, testEngine } from "./engine.ts";
+import { prepare, testEngine } from "./engine.ts";
+import {
+  createHostContainer,
+  type Exec,
+  execOn,
+  HOST_LABEL,
+  type HostUser,
+  untilReady,
+} from "./host-container.ts";
 import { HOST_REPOSITORY, hostImage } from "./host-image.ts";
 import { type HostAddress, HostNetwork } from "./host-network.ts";
+import { loadJobImage, provideHostSeed } from "./host-seed.ts";
 import { scriptedGpus } from "./scripted-gpus.ts";
 
 export type HostMachineOptions = {
@@ -21,21 +27,17 @@ export type HostMachineOptions = {
   readonly name?: string;
   /** Default true. Without one it is a bare Debian 12 with sshd, for tests of set-up. */
   readonly engine?: boolean;
+  /**
+   * Default false. Has the job image and the volume with Node from the start (costs nothing; copying them costs 5 to 10 s). They are mounts, and cannot
+   * be removed from its engine.
+   */
+  readonly jobImage?: boolean;
   /** UUIDs of GPUs that it seems to have. */
   readonly gpus?: readonly string[];
   /** Put before sshd's own settings, and so winning over them: `AllowStreamLocalForwarding no`. */
   readonly sshdConfig?: readonly string[];
   /** Whoever has one here may log in with it as well: `PasswordAuthentication` is on then. */
   readonly passwords?: { readonly [user in HostUser]?: string };
-};
-
-/** `ubuntu` may use sudo without a password, and may not open the engine's socket; `usermod -aG docker ubuntu` changes that for its next login. */
-export type HostUser = "root" | "ubuntu";
-
-export type Printed = {
-  readonly exitCode: number;
-  readonly stdout: string;
-  readonly stderr: string;
 };
 
 /** A container that is a whole machine: sshd, an engine of its own, users, an address. Disposing of it removes all of it. */
@@ -54,7 +56,7 @@ export type HostMachine = AsyncDisposable & {
   /** As it stands in `known_hosts`. */
   readonly knownHostsLine: string;
   /** Runs a script of `sh` on the machine, past sshd: works whatever its network does, but not while it is paused or off. Default user root. */
-  exec(script: string, options?: { user?: HostUser; stdin?: Readable }): Promise<Printed>;
+  readonly exec: Exec;
   /** Streams the job image into its engine; its name. For tests that are not about how images get there. */
   loadJobImage(): Promise<string>;
   /** The power is cut. `start` brings it back. */
@@ -73,8 +75,6 @@ export type HostMachine = AsyncDisposable & {
   restartEngine(): Promise<void>;
 };
 
-const HOST_LABEL = "io.berth.test-host";
-const PATIENCE_S = 60;
 const network = new HostNetwork(HOST_LABEL);
 
 /** Starts a machine and waits until its sshd and its engine answer (1 to 2 s once the image is built). */
@@ -87,7 +87,8 @@ export async function startHostMachine(options: HostMachineOptions = {}): Promis
   await using undo = new AsyncDisposableStack();
   const place = undo.use(await network.join(docker));
   const name = options.name ?? "host";
-  const container = await createContainer(docker, { image: image.tag, name, place });
+  const volumes = options.jobImage ? [`${await provideHostSeed(docker)}:/seed:ro`] : [];
+  const container = await createHostContainer(docker, { image: image.tag, name, place, volumes });
   undo.defer(() => removeContainer(docker, container.id));
   await container.putArchive(Readable.from(filesOf(options), { objectMode: false }), { path: "/" });
   await container.start();
@@ -95,7 +96,7 @@ export async function startHostMachine(options: HostMachineOptions = {}): Promis
   const folder = await mkdtemp(join(tmpdir(), "berth-host-"));
   undo.defer(() => rm(folder, { recursive: true, force: true }));
   const identityFile = join(folder, "id_ed25519");
-  const exec: HostMachine["exec"] = (script, options) => execIn(docker, container, script, options);
+  const exec = execOn(docker, container);
   await untilReady(exec);
   const keys = await readKeys(exec);
   await writeFile(identityFile, keys.identity, { mode: 0o600 });
@@ -120,38 +121,12 @@ export async function prepareHostMachines(say: (line: string) => void): Promise<
   const { docker } = await testEngine();
   await removeAbandoned(docker);
   await prepare([hostImage("engine"), hostImage("bare")], (event) => {
-    if (event.type === "step_started") say(`${event.name}: ${event.why}`);
+    if (event.type === "step_started") say(event.name);
   });
-  await removeOutdated(docker);
-}
-
-function createContainer(
-  docker: Docker,
-  { image, name, place }: { image: string; name: string; place: HostAddress },
-): Promise<Docker.Container> {
-  const hostConfig = {
-    Init: true,
-    NetworkMode: place.networkId,
-    CapAdd: ["ALL"],
-    // Where this machine lacks it itself, nobody can be given it.
-    CapDrop: ["SYS_RESOURCE"],
-    SecurityOpt: ["seccomp=unconfined", "apparmor=unconfined"],
-    DeviceCgroupRules: ["a *:* rwm"],
-    // Its engine's control groups lie below its own, and go with it.
-    CgroupnsMode: "private",
-  };
-  return docker.createContainer({
-    name: `berth-test-${name}-${randomBytes(4).toString("hex")}`,
-    Image: image,
-    Hostname: name,
-    Labels: { [HOST_LABEL]: "", [OWNER_LABEL]: thisOwner() },
-    // Engines keep their layers there, that of a user too: an overlay cannot lie upon the container's own.
-    Volumes: { "/var/lib/docker": {}, "/home": {} },
-    HostConfig: hostConfig,
-    NetworkingConfig: {
-      EndpointsConfig: { [place.networkId]: { IPAMConfig: { IPv4Address: place.address } } },
-    },
-  });
+  await provideHostSeed(docker, () =>
+    say("Put the job image where host machines have it from the start"),
+  );
+  await removeOutdatedImages(docker);
 }
 
 /** What is there before it boots for the first time, as a tar. */
@@ -181,17 +156,7 @@ function filesOf({ gpus = [], sshdConfig = [], passwords = {} }: HostMachineOpti
   return tar;
 }
 
-async function untilReady(exec: HostMachine["exec"]): Promise<void> {
-  const script = `for i in $(seq ${PATIENCE_S * 20}); do
-    [ -s /run/sshd.pid ] && { ! command -v dockerd || docker version; } > /dev/null 2>&1 && exit 0
-    sleep 0.05
-  done
-  ps ax; tail -n 30 /var/log/dockerd.log; exit 1`;
-  const { exitCode, stdout } = await exec(script);
-  if (exitCode !== 0) throw new Error(`The host machine did not come up:\n${stdout}`);
-}
-
-async function readKeys(exec: HostMachine["exec"]) {
+async function readKeys(exec: Exec) {
   const host = "/etc/ssh/ssh_host_ed25519_key.pub";
   const script = `cut -d' ' -f1,2 ${host}; ssh-keygen -lf ${host}; cat /root/login-key.pub /root/login-key`;
   const { stdout } = await exec(script);
@@ -205,37 +170,7 @@ async function readKeys(exec: HostMachine["exec"]) {
   };
 }
 
-async function execIn(
-  docker: Docker,
-  container: Docker.Container,
-  script: string,
-  { user = "root", stdin }: { user?: HostUser; stdin?: Readable } = {},
-): Promise<Printed> {
-  const exec = await container.exec({
-    Cmd: ["/bin/sh", "-c", script],
-    User: user,
-    Env: [`HOME=${user === "root" ? "/root" : "/home/ubuntu"}`],
-    AttachStdin: stdin !== undefined,
-    AttachStdout: true,
-    AttachStderr: true,
-  });
-  const stream = await exec.start({ hijack: true, stdin: stdin !== undefined });
-  const [stdout, stderr] = [new PassThrough(), new PassThrough()];
-  docker.modem.demuxStream(stream, stdout, stderr);
-  stream.once("close", () => {
-    stdout.end();
-    stderr.end();
-  });
-  const [printed, complained] = await Promise.all([
-    text(stdout),
-    text(stderr),
-    stdin && pipeline(stdin, stream, { end: true }),
-  ]);
-  const { ExitCode } = await exec.inspect();
-  return { exitCode: ExitCode ?? -1, stdout: printed, stderr: complained };
-}
-
-function powerOf(container: Docker.Container, exec: HostMachine["exec"]) {
+function powerOf(container: Docker.Container, exec: Exec) {
   return {
     kill: async () => void (await container.kill()),
     stop: async () => void (await container.stop({ t: 5 })),
@@ -260,18 +195,10 @@ function cableOf(docker: Docker, container: Docker.Container, { networkId, addre
   };
 }
 
-async function restartEngine(exec: HostMachine["exec"]): Promise<void> {
+async function restartEngine(exec: Exec): Promise<void> {
   await exec(`pid=$(cat /run/docker.pid); kill $pid; while [ -e /proc/$pid ]; do sleep 0.05; done
 sh /usr/local/sbin/start-engine`);
   await untilReady(exec);
-}
-
-async function loadJobImage(docker: Docker, exec: HostMachine["exec"]): Promise<string> {
-  const name = await jobImage();
-  const stdin = (await docker.getImage(name).get()) as Readable;
-  const { exitCode, stderr } = await exec("docker load", { stdin });
-  if (exitCode !== 0) throw new Error(`The job image could not be loaded: ${stderr}`);
-  return name;
 }
 
 /** What killed processes left. */
@@ -286,7 +213,7 @@ async function removeAbandoned(docker: Docker): Promise<void> {
 }
 
 /** Images of earlier versions of what is in `host-image.ts`; one that is in use stays. */
-async function removeOutdated(docker: Docker): Promise<void> {
+async function removeOutdatedImages(docker: Docker): Promise<void> {
   const current = [hostImage("engine").tag, hostImage("bare").tag];
   const images = await docker.listImages({ filters: { reference: [HOST_REPOSITORY] } });
   const outdated = images
