@@ -10,6 +10,7 @@ import type { Engine } from "./containers/connect-engine.ts";
 import type { ContainerLease } from "./containers/container-lease.ts";
 import type { ContainerPlace } from "./containers/container-place.ts";
 import type { UserIds } from "./containers/container-user.ts";
+import type { JobDind } from "./containers/dind/job-dind.ts";
 import { removeJob } from "./containers/gc.ts";
 import { openJobPlace } from "./containers/job-place.ts";
 import type { Labels } from "./containers/labels.ts";
@@ -37,6 +38,8 @@ export type ContainerPlacesOptions = {
   /** Of the profile; joined with the job's `container:`. */
   readonly settings?: ContainerSettings | undefined;
   readonly lease?: ContainerLease | undefined;
+  /** The job's own Docker daemon. Default: none. */
+  readonly dind?: JobDind | undefined;
   /** Whether rules of this engine's machine keep what guarded networks send from metadata addresses. */
   readonly hasGuardedNetwork?: boolean | undefined;
   /** Remembers who a user name is in which image, for places that are opened from elsewhere too. */
@@ -80,6 +83,7 @@ export function containerPlaces(options: ContainerPlacesOptions): ExecuteJobDeps
       labels: { ...labels, [NONCE_LABEL]: nonce },
       settings: options.settings,
       lease: options.lease,
+      dind: options.dind,
       hasGuardedNetwork: options.hasGuardedNetwork,
       dockerConfigDir,
       knownUsers,

@@ -24,6 +24,7 @@ function exitCodeOfCode(code: ErrorCode): number {
     case "ENGINE_REFUSED":
     case "DISK_FULL":
     case "SETUP_FAILED":
+    case "DIND_UNUSABLE":
     case "HOST_UNUSABLE":
     case "HOST_UNREACHABLE":
     case "HOST_KEY_UNKNOWN":

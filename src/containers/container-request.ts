@@ -80,10 +80,10 @@ function withDriver(mount: Mount, driver: string | undefined): Mount {
 /** Taken from Docker's default set: what neither packages nor sudo need. */
 const NOT_NEEDED = ["MKNOD", "SETPCAP"];
 
-const PIDS_LIMIT = 16_384;
+export const PIDS_LIMIT = 16_384;
 
 /** Log files that `readLog` can read whole: rotation loses lines to a follower, compression slows them all. */
-const LOG_CONFIG = {
+export const LOG_CONFIG = {
   Type: "local",
   Config: { "max-size": "256m", "max-file": "2", compress: "false" },
 };
@@ -106,7 +106,7 @@ export type ContainerFrame = {
   readonly mounts: readonly Mount[];
 };
 
-type CreateRequest = Docker.ContainerCreateOptions & {
+export type CreateRequest = Docker.ContainerCreateOptions & {
   // dockerode would put everything, secrets too, into the URL; these two keep query and body apart.
   readonly _query: { readonly [name: string]: string };
   readonly _body: { readonly [name: string]: unknown };

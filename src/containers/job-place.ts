@@ -25,6 +25,9 @@ import {
 } from "./container-request.ts";
 import { attachContainer } from "./container-shell.ts";
 import { resolveUser, type UserIds } from "./container-user.ts";
+import { DOCKER_HOST, dindMount } from "./dind/dind-places.ts";
+import { createJobDind, type JobDind, needNetworkOfItsOwn } from "./dind/job-dind.ts";
+import { startDind } from "./dind/start-dind.ts";
 import { engineError, statusOf } from "./engine-error.ts";
 import { ensureImage, type ImageFacts } from "./images.ts";
 import {
@@ -41,7 +44,7 @@ import type { NodeVolume } from "./node-volume.ts";
 import type { Mount } from "./options/container-options.ts";
 import type { OptionFiles } from "./options/option-draft.ts";
 import { readBoundPorts, withoutTakenPort } from "./published-ports.ts";
-import { type Leak, removeContainer, removeNetwork } from "./remove-objects.ts";
+import { type Leak, removeContainer, removeNetwork, removeVolume } from "./remove-objects.ts";
 import type { ContainerSettings } from "./settings.ts";
 import { TOOL_CACHE_PATH, toolCacheEntries } from "./tool-cache.ts";
 
@@ -61,6 +64,8 @@ export type JobPlaceOptions = {
   readonly lease?: ContainerLease | undefined;
   /** Whether packets from the job's network to metadata addresses are to be caught: see `block-metadata.ts`. */
   readonly hasGuardedNetwork?: boolean | undefined;
+  /** The job's own Docker daemon. Default: none. */
+  readonly dind?: JobDind | undefined;
   readonly files?: OptionFiles;
   readonly dockerConfigDir?: string | undefined;
   /** Remembers who a user name is in which image; shared by a run's jobs it saves each one round trip. */
@@ -117,9 +122,10 @@ export async function openJobPlace(
       progress,
       signal,
     });
-  const image = await settled(imageReady, provideActions());
+  const dindReady = Promise.resolve(options.dind?.image({ progress, signal }));
+  const image = await settled(imageReady, provideActions(), dindReady);
   const user = wish.options.config.User ?? image.user;
-  const plan = { request, options, spec, labels, image, user };
+  const plan = { request, options, spec, labels, image, user, dindImage: await dindReady };
 
   let current = wish;
   for (let emptiedTimes = 0; ; ) {
@@ -148,6 +154,8 @@ type PlacePlan = {
   readonly image: ImageFacts;
   readonly user: string;
   readonly actions: readonly ActionMount[];
+  /** Of its own Docker daemon, where it gets one. */
+  readonly dindImage: string | undefined;
 };
 
 async function makePlace(
@@ -161,7 +169,11 @@ async function makePlace(
   const home = request.container === undefined ? undefined : "/github/home";
   const frame = containerFrame(plan, workspace, home);
   const creation = createRequest(wish, frame);
+  if (plan.dindImage !== undefined) needNetworkOfItsOwn(networksOf(wish, frame)[0]?.name);
   await using undo = new AsyncDisposableStack();
+  undo.defer(() => removeMade("volume", volumeMade, docker, options));
+  const volumeMade = createDindVolume(docker, frame.name, plan);
+  await volumeMade;
 
   // Side by side: the engine looks for the network only when the container starts. Neither takes the signal, since a request that
   // is given up half-way leaves behind what nobody knows of.
@@ -171,6 +183,10 @@ async function makePlace(
   const containerMade = docker.createContainer(creation);
   undo.defer(() => removeMade("network", networkMade, docker, options));
   undo.defer(() => removeMade("container", containerMade, docker, options));
+  const dindMade = containerMade.then((container) =>
+    makeDind(docker, container, { wish, frame, plan }),
+  );
+  undo.defer(() => removeMade("container", dindMade, docker, options));
   const connected = containerMade.then(({ id }) => attachContainer(docker, id, signal));
   // An attach that nobody ends outlives a container that never started, and keeps this process.
   undo.defer(async () => (await connected.catch(() => undefined))?.[Symbol.asyncDispose]());
@@ -181,11 +197,18 @@ async function makePlace(
     containerMade.then((container) => makeFolders(container, wish, plan)),
     containerMade.then(() => needFilled(docker, plan.actions)),
     containerMade.then(({ id }) => joinNetworks(docker, id, networksOf(wish, frame).slice(1))),
+    dindMade,
   );
-  const [container, network] = await Promise.all([containerMade, networkMade]);
+  const [container, network, dind] = await Promise.all([containerMade, networkMade, dindMade]);
   signal.throwIfAborted();
   options.confirm?.();
   await container.start();
+  if (dind !== undefined && options.dind !== undefined) {
+    options.progress(
+      `Starting the job's own Docker daemon (${options.dind.mode}) from ${plan.dindImage}`,
+    );
+    await startDind(docker, dind, { ...options.dind, signal });
+  }
   const ports = wish.ports.length === 0 ? [] : await readBoundPorts(container);
 
   const kept = undo.move();
@@ -203,7 +226,7 @@ async function makePlace(
 }
 
 function containerFrame(
-  { request, options, labels, image, actions }: PlacePlan,
+  { request, options, labels, image, actions, dindImage }: PlacePlan,
   workspace: string,
   home: string | undefined,
 ): ContainerFrame {
@@ -217,7 +240,10 @@ function containerFrame(
     entrypoint: ["/bin/sh"],
     command: options.shellArgv,
     workingDir: workspace,
-    env: home === undefined ? [] : [`HOME=${home}`],
+    env: [
+      ...(home === undefined ? [] : [`HOME=${home}`]),
+      ...(dindImage === undefined ? [] : [DOCKER_HOST]),
+    ],
     labels: {
       ...labels,
       [WORKSPACE_LABEL]: workspace,
@@ -227,8 +253,45 @@ function containerFrame(
     mounts: [
       ...ownMounts(request.repository, labels, options.nodeVolume),
       ...actionMounts(actions),
+      ...(dindImage === undefined ? [] : [dindMount(dindName(name))]),
     ],
   };
+}
+
+/** With a dot, which no job's own name has. */
+function dindName(container: string): string {
+  return `${container}.dind`;
+}
+
+async function createDindVolume(
+  docker: Docker,
+  container: string,
+  { labels, dindImage }: PlacePlan,
+): Promise<{ readonly id: string } | undefined> {
+  if (dindImage === undefined) return undefined;
+  const name = dindName(container);
+  await docker.createVolume({ Name: name, Labels: { ...labels } });
+  return { id: name };
+}
+
+async function makeDind(
+  docker: Docker,
+  container: Docker.Container,
+  { wish, frame, plan }: { wish: ContainerWish; frame: ContainerFrame; plan: PlacePlan },
+): Promise<Docker.Container | undefined> {
+  const { request, options, dindImage, image } = plan;
+  if (options.dind === undefined || dindImage === undefined) return undefined;
+  const name = dindName(frame.name);
+  return await createJobDind(docker, container, {
+    mode: options.dind.mode,
+    image: dindImage,
+    name,
+    volume: name,
+    labels: { ...options.labels, ...jobLabels({ ...request, kind: "dind" }) },
+    limits: wish.options.host,
+    path: image.path,
+    isReadOnly: wish.options.host.ReadonlyRootfs === true,
+  });
 }
 
 function ownMounts(
@@ -266,15 +329,15 @@ async function createNetwork(
 
 /** Never throws: what stays is reported, and the sweep comes after. */
 async function removeMade(
-  kind: "network" | "container",
+  kind: "network" | "container" | "volume",
   made: Promise<{ readonly id: string } | undefined>,
   docker: Docker,
   { onLeak }: JobPlaceOptions,
 ): Promise<void> {
   const object = await made.catch(() => undefined);
   if (object === undefined) return;
-  const remove = kind === "container" ? removeContainer : removeNetwork;
-  await remove(docker, object.id).catch((cause) => onLeak({ kind, id: object.id, cause }));
+  const remove = { container: removeContainer, network: removeNetwork, volume: removeVolume };
+  await remove[kind](docker, object.id).catch((cause) => onLeak({ kind, id: object.id, cause }));
 }
 
 /** Asked beforehand: with an init process the container starts, and ends at once, with the reason among its output. */

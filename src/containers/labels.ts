@@ -14,7 +14,8 @@ export const ACTION_LABEL = "io.berth.action";
 const LAYOUT_VERSION = "1";
 
 export type Labels = { readonly [name: string]: string };
-export type ObjectKind = "job" | "service" | "step" | "cache";
+/** `dind`: a job's own Docker daemon. */
+export type ObjectKind = "job" | "service" | "step" | "dind" | "cache";
 
 /** Labels of an object that belongs to one job and has to go with it. */
 export function jobLabels(job: {

@@ -34,7 +34,7 @@ export async function removeSiblings(
   });
   // By what they are: a container that fills a volume has the labels of the image it was made from.
   const siblings = found.filter(({ Labels: labels }) =>
-    ["service", "step"].includes(labels[KIND_LABEL] ?? ""),
+    ["service", "step", "dind"].includes(labels[KIND_LABEL] ?? ""),
   );
   await Promise.all(
     siblings.map(({ Id: id }) =>

@@ -3,6 +3,7 @@ import { BerthError } from "../../runner/errors.ts";
 import type { StepContainerSpec } from "../../runner/job/siblings.ts";
 import { type ContainerLease, withLease } from "./container-lease.ts";
 import { createRequest, readContainer } from "./container-request.ts";
+import { DIND_FOLDER, DOCKER_HOST, dindMount } from "./dind/dind-places.ts";
 import { sharedFolders } from "./job-folders.ts";
 import { WORKSPACE_LABEL } from "./job-place.ts";
 import type { Labels } from "./labels.ts";
@@ -12,6 +13,8 @@ import type { Mount } from "./options/container-options.ts";
 export type StepSurroundings = {
   readonly network: string;
   readonly mounts: readonly Mount[];
+  /** Whether the job has a Docker daemon of its own, whose socket is among the mounts. */
+  readonly hasDind: boolean;
 };
 
 /**
@@ -35,16 +38,19 @@ export async function readSurroundings(
     "/github/home": home,
     "/github/workflow": workflow,
   };
+  const dind = mounts.find(({ Destination }) => Destination === DIND_FOLDER)?.Name;
+  const shared = Object.entries(places).map(([target, path]): Mount => {
+    const found = mounts.find(({ Destination }) => Destination === path);
+    if (found === undefined) throw notShared(path);
+    // Mounted whole, never a folder within it: a job could put a link in its place, which the engine would follow on the host.
+    return found.Type === "volume"
+      ? { Type: "volume", Source: found.Name ?? "", Target: target, VolumeOptions: NO_COPY }
+      : { Type: "bind", Source: found.Source, Target: target, ReadOnly: !found.RW };
+  });
   return {
     network: host.NetworkMode ?? "default",
-    mounts: Object.entries(places).map(([target, path]) => {
-      const found = mounts.find(({ Destination }) => Destination === path);
-      if (found === undefined) throw notShared(path);
-      // Mounted whole, never a folder within it: a job could put a link in its place, which the engine would follow on the host.
-      return found.Type === "volume"
-        ? { Type: "volume", Source: found.Name ?? "", Target: target, VolumeOptions: NO_COPY }
-        : { Type: "bind", Source: found.Source, Target: target, ReadOnly: !found.RW };
-    }),
+    mounts: dind === undefined ? shared : [...shared, dindMount(dind)],
+    hasDind: dind !== undefined,
   };
 }
 
@@ -65,7 +71,7 @@ function notShared(path: string): BerthError {
  */
 export function stepContainerRequest(
   { image, entrypoint = "", args, env }: StepContainerSpec,
-  { network, mounts }: StepSurroundings,
+  { network, mounts, hasDind }: StepSurroundings,
   {
     name,
     labels,
@@ -85,7 +91,7 @@ export function stepContainerRequest(
     ...(entrypoint !== "" && { entrypoint: [entrypoint] }),
     ...(args.length > 0 && { command: args }),
     workingDir: "/github/workspace",
-    env: [],
+    env: hasDind ? [DOCKER_HOST] : [],
     labels,
     network,
     mounts,

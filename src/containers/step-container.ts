@@ -8,6 +8,7 @@ import { readEnd } from "./container-end.ts";
 import type { ContainerLease } from "./container-lease.ts";
 import { readContainerLog } from "./container-shell.ts";
 import { demultiplexer } from "./demultiplex.ts";
+import { linkSocket } from "./dind/job-dind.ts";
 import { engineError, reasonOf, statusOf } from "./engine-error.ts";
 import { jobLabels, type Labels } from "./labels.ts";
 import { type Leak, removeContainer } from "./remove-objects.ts";
@@ -79,6 +80,7 @@ async function runContainer(docker: Docker, spec: StepContainerSpec, work: Work)
   const container = await docker.createContainer(
     stepContainerRequest(spec, surroundings, { name, labels, lease: work.lease }),
   );
+  if (surroundings.hasDind) await linkSocket(container);
   AbortSignal.any([work.signal, work.kill]).throwIfAborted();
   const output = (await container.attach({
     stream: true,
