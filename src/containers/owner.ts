@@ -67,3 +67,10 @@ function isRunning(pid: number): boolean {
     return systemCodeOf(error) === "EPERM";
   }
 }
+
+/** Whether it can be found out here if the process that an owner names still runs: it is one of this machine and this pid namespace. */
+export function isOwnerKnowable(owner: string): boolean {
+  const [, host, boot, namespace] = /^(.*):\d+:([^:/]*)\/([^:/]*)\//.exec(owner) ?? [];
+  if (host !== hostname()) return false;
+  return boot !== bootId() || namespace === pidNamespace();
+}

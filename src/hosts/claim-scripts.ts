@@ -14,16 +14,22 @@ IFS= read -r same
 IFS= read -r claim
 made=
 code=0
+take() {
+  # A rival may go between the two looks.
+  for again in 1 2 3; do
+    if error=$(ln -sn "$claim" "$name" 2>&1); then made="$made $name"; return; fi
+    held=$(readlink "$name") || continue
+    case $held in "$same"*) return ;; esac
+    printf '%s\\t%s\\n' "$name" "$held"
+    code=${RIVALS}
+    return
+  done
+  printf '%s\\n' "$error" >&2
+  code=3
+}
 while IFS= read -r name; do
-  if error=$(ln -sn "$claim" "$name" 2>&1); then
-    made="$made $name"
-  elif held=$(readlink "$name"); then
-    case $held in "$same"*) ;; *) printf '%s\\t%s\\n' "$name" "$held"; code=${RIVALS} ;; esac
-  else
-    printf '%s\\n' "$error" >&2
-    code=3
-    break
-  fi
+  take
+  [ $code != 3 ] || break
   case $name in *+*) set -- "\${name%%+*}" ;; *) set -- "$name"+* ;; esac
   for other; do
     held=$(readlink "$other") || continue

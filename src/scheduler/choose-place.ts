@@ -1,6 +1,7 @@
 import type { GpuUnit } from "../profiles/gpu-misfits.ts";
 import type { Need } from "../profiles/need.ts";
-import { type HostLedger, toNano } from "./host-ledger.ts";
+import type { HostLedger } from "./host-ledger.ts";
+import { toNano } from "./machine-pool.ts";
 
 /** A host that can run a job when nobody else uses it, with the GPUs it could be leased, the smallest first. */
 export type Option = { readonly host: HostLedger; readonly units: readonly GpuUnit[] };
@@ -9,7 +10,7 @@ export type Option = { readonly host: HostLedger; readonly units: readonly GpuUn
 export type Place = { readonly host: HostLedger; readonly gpus: readonly string[] };
 
 /** What is kept free for a job that has waited long. */
-export type Hold = { readonly need: Need; readonly units: readonly GpuUnit[] };
+export type Hold = Option & { readonly need: Need };
 
 /**
  * The best of the hosts that have room: one without GPUs for a job that needs none; the smallest GPUs that do, on the host with the fewest others
@@ -65,12 +66,11 @@ export function lacking(need: Need, host: HostLedger): "slots" | "cpus" | "memor
   return undefined;
 }
 
-/** A slice is not free while the GPU that it was cut from is leased whole. */
-export function freeUnits(units: readonly GpuUnit[], { leasedGpus }: HostLedger): GpuUnit[] {
+/** A slice is not free while the GPU that it was cut from is leased whole, or withheld. */
+export function freeUnits(units: readonly GpuUnit[], host: HostLedger): GpuUnit[] {
   return units.filter(
     ({ uuid, gpu }) =>
-      !leasedGpus.has(uuid) &&
-      (gpu.uuid === null || gpu.uuid === uuid || !leasedGpus.has(gpu.uuid)),
+      host.isGpuFree(uuid) && (gpu.uuid === null || gpu.uuid === uuid || host.isGpuFree(gpu.uuid)),
   );
 }
 
@@ -83,7 +83,8 @@ export function takesFrom(
   if (hold === undefined) return false;
   const { need, units } = hold;
   const { cpus = 0, memoryBytes = 0 } = taken.need;
-  if (host.freeSlots < 2) return true;
+  // Slots are each host's own; the rest is its machine's.
+  if (hold.host === host && host.freeSlots < 2) return true;
   if (cpus > 0 && toNano(cpus) + toNano(need.cpus ?? 0) > host.freeNanoCpus) return true;
   if (memoryBytes > 0 && memoryBytes + (need.memoryBytes ?? 0) > host.freeBytes) return true;
   const wanted = freeUnits(units, host).map(({ uuid }) => uuid);

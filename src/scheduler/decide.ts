@@ -95,10 +95,12 @@ function holds(
   job: WaitingJob | undefined,
 ): (host: HostLedger) => Hold | undefined {
   if (overdue.length === 0) return () => undefined;
-  const keptFor = new Map(overdue.map((other) => [other.kept, other]));
+  const keptFor = new Map(overdue.map((other) => [other.kept?.machine, other]));
   return (host) => {
-    const other = keptFor.get(host);
-    return other === undefined || other === job ? undefined : other.group.needClass.hold(host);
+    const other = keptFor.get(host.machine);
+    return other?.kept === undefined || other === job
+      ? undefined
+      : other.group.needClass.hold(other.kept);
   };
 }
 
@@ -138,11 +140,11 @@ export function stopKeeping(job: WaitingJob): void {
 /** The one on which least has to end before the job can start. */
 function hostToKeep({ group }: WaitingJob, { overdue }: WaitingLine): HostLedger | undefined {
   const { need, options } = group.needClass;
-  const taken = new Set(overdue.map(({ kept }) => kept));
+  const taken = new Set(overdue.map(({ kept }) => kept?.machine));
   let best: { host: HostLedger; shortage: number } | undefined;
   for (const option of options.values()) {
     const { host } = option;
-    if (!host.isOpen || taken.has(host)) continue;
+    if (!host.isOpen || taken.has(host.machine)) continue;
     const shortage = shortageOn(need, option);
     if (best === undefined || shortage < best.shortage) best = { host, shortage };
   }

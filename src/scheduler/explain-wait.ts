@@ -112,10 +112,12 @@ function whyOn(
   }
   const free = freeUnits(units, host).length;
   if (free < need.gpus) return whoHasGpus(option, { free, wanted: need.gpus });
-  const keptFor = line.overdue.find((other) => other !== job && other.kept === host);
+  const keptFor = line.overdue.find(
+    (other) => other !== job && other.kept?.machine === host.machine,
+  );
   return keptFor === undefined
     ? `${host.name} has room for it`
-    : `${host.name} is kept for ${keptFor.request.jobId}, which waits longer or goes first`;
+    : `${keptFor.kept?.name} is kept for ${keptFor.request.jobId}, which waits longer or goes first`;
 }
 
 function whoHasGpus(
@@ -123,10 +125,16 @@ function whoHasGpus(
   { free, wanted }: { free: number; wanted: number },
 ): string {
   const uuids = new Set(units.flatMap(({ uuid, gpu }) => [uuid, gpu.uuid ?? uuid]));
-  const holders = [...host.leases.values()].filter(({ gpus }) =>
-    gpus.some((one) => uuids.has(one)),
-  );
-  const who = `leased to ${listOf(holders.map(({ jobId }) => jobId))}`;
+  const holders = [...host.machine.leases()]
+    .filter(({ gpus }) => gpus.some((one) => uuids.has(one)))
+    .map(({ jobId }) => jobId);
+  const withheld = [...uuids].flatMap((uuid) => {
+    const why = host.machine.whyWithheld(uuid);
+    return why === undefined ? [] : [`${uuid} ${why}`];
+  });
+  const leased = holders.length === 0 ? [] : [`leased to ${listOf(holders)}`];
+  const others = withheld.length === 0 ? [] : [`not to be had: ${listOf(withheld)}`];
+  const who = [...leased, ...others].join(", or ");
   if (units.length === 1) return `The GPU of ${host.name} that it can use is ${who}`;
   if (free === 0) return `The ${units.length} GPUs of ${host.name} that it can use are ${who}`;
   return `${host.name} has ${free} of the ${wanted} GPUs free that it needs, and the others are ${who}`;

@@ -1,18 +1,18 @@
 import type { LeaseRecord } from "../store/records.ts";
+import { MachinePool, toNano } from "./machine-pool.ts";
 import type { HostStatus, SchedulableHost } from "./scheduler.ts";
 
 /** A host and what of it is leased. It outlives its line in the configuration as long as jobs of it run. */
 export class HostLedger {
   readonly name: string;
   readonly leases = new Map<string, LeaseRecord>();
-  /** Whole GPUs and slices that are leased. */
-  readonly leasedGpus = new Set<string>();
   #host: SchedulableHost | undefined;
-  #reservedNanoCpus = 0;
-  #reservedBytes = 0;
+  #withheld: ReadonlyMap<string, string> = new Map();
+  #machine = new MachinePool();
 
   constructor(name: string) {
     this.name = name;
+    this.#machine.add(this);
   }
 
   /** As it was configured and probed last; `undefined` when it is no host of ours any more. */
@@ -22,6 +22,23 @@ export class HostLedger {
 
   set host(host: SchedulableHost | undefined) {
     this.#host = host;
+    this.#withheld = new Map(host?.withheld?.map(({ uuid, why }) => [uuid, why]));
+  }
+
+  /** What others have of the machine counts as well. */
+  get machine(): MachinePool {
+    return this.#machine;
+  }
+
+  set machine(machine: MachinePool) {
+    this.#machine.remove(this);
+    this.#machine = machine;
+    machine.add(this);
+  }
+
+  /** GPUs that nobody gets for the time being, and why. */
+  get withheld(): ReadonlyMap<string, string> {
+    return this.#withheld;
   }
 
   get isOpen(): boolean {
@@ -41,25 +58,25 @@ export class HostLedger {
 
   /** In billionths, which add up without a remainder. */
   get freeNanoCpus(): number {
-    return toNano(this.#host?.capability?.cpus ?? 0) - this.#reservedNanoCpus;
+    return toNano(this.#host?.capability?.cpus ?? 0) - this.#machine.reservedNanoCpus;
   }
 
   get freeBytes(): number {
-    return (this.#host?.capability?.memoryBytes ?? 0) - this.#reservedBytes;
+    return (this.#host?.capability?.memoryBytes ?? 0) - this.#machine.reservedBytes;
+  }
+
+  /** Whether a GPU or a slice is neither leased nor withheld. */
+  isGpuFree(uuid: string): boolean {
+    return !this.#machine.isLeased(uuid) && this.#machine.whyWithheld(uuid) === undefined;
   }
 
   add(lease: LeaseRecord): void {
     this.leases.set(lease.jobId, lease);
-    this.#reservedNanoCpus += toNano(lease.cpus);
-    this.#reservedBytes += lease.memoryBytes;
-    for (const gpu of lease.gpus) this.leasedGpus.add(gpu);
+    this.#machine.take(lease);
   }
 
   remove(lease: LeaseRecord): void {
-    this.leases.delete(lease.jobId);
-    this.#reservedNanoCpus -= toNano(lease.cpus);
-    this.#reservedBytes -= lease.memoryBytes;
-    for (const gpu of lease.gpus) this.leasedGpus.delete(gpu);
+    if (this.leases.delete(lease.jobId)) this.#machine.giveBack(lease);
   }
 
   /** `undefined` when it is no host of ours any more. */
@@ -77,12 +94,8 @@ export class HostLedger {
         slots: Math.max(0, this.freeSlots),
         cpus: Math.max(0, this.freeNanoCpus / 1e9),
         memoryBytes: Math.max(0, this.freeBytes),
-        gpus: units.filter((uuid) => !this.leasedGpus.has(uuid)),
+        gpus: units.filter((uuid) => this.isGpuFree(uuid)),
       },
     };
   }
-}
-
-export function toNano(cpus: number): number {
-  return Math.round(cpus * 1e9);
 }

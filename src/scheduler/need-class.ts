@@ -64,7 +64,7 @@ export class NeedClass {
   /** What is kept free on a host for a job of it. */
   hold(host: HostLedger): Hold | undefined {
     const option = this.options.get(host);
-    return option && { need: this.need, units: option.units };
+    return option && { ...option, need: this.need };
   }
 
   /** Something of a host was given back. */

@@ -1,4 +1,4 @@
-import type { Capability } from "../profiles/capability.ts";
+import type { Capability, WithheldGpu } from "../profiles/capability.ts";
 import type { Need } from "../profiles/need.ts";
 import type { LeaseRecord } from "../store/records.ts";
 
@@ -23,10 +23,13 @@ export type SchedulableHost = {
   readonly capability: Capability | undefined;
   /** Why it takes no jobs now though it might later: it does not answer, it is drained. */
   readonly closed?: string;
+  /** GPUs of it that nobody gets for the time being. */
+  readonly withheld?: readonly WithheldGpu[] | undefined;
 };
 
 export type HostStatus = SchedulableHost & {
   readonly leases: readonly LeaseRecord[];
+  /** Hosts of one machine have this in common, slots apart. */
   readonly free: {
     readonly slots: number;
     readonly cpus: number;

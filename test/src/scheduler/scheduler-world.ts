@@ -47,8 +47,9 @@ export function aHost(
     slots = 4,
     gpus = [],
     closed,
+    withheld,
     ...capability
-  }: Partial<Capability> & { slots?: number; closed?: string } = {},
+  }: Partial<Capability> & Partial<Pick<SchedulableHost, "slots" | "closed" | "withheld">> = {},
 ): SchedulableHost {
   const engines = [{ usable: true, rootless: false, enforcesLimits: true }];
   return {
@@ -56,6 +57,7 @@ export function aHost(
     slots,
     capability: { name, arch: "x64", cpus: 8, memoryBytes: 32 * GIB, engines, gpus, ...capability },
     ...(closed !== undefined && { closed }),
+    ...(withheld !== undefined && { withheld }),
   };
 }
 
