@@ -104,4 +104,8 @@ export const MIGRATIONS: readonly string[] = [
   -- Something known, encrypted: tells a wrong key before anything is encrypted with it.
   CREATE TABLE secret_key (number INTEGER PRIMARY KEY CHECK (number = 1), sealed BLOB NOT NULL) STRICT;
   `,
+  `
+  -- What the last probe of each host found out.
+  CREATE TABLE host_facts (name TEXT PRIMARY KEY, at_ms INTEGER NOT NULL, record TEXT NOT NULL) STRICT;
+  `,
 ];

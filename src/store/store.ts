@@ -64,6 +64,10 @@ export type Store = AsyncDisposable & {
     /** Names of hosts that take no new jobs. */
     drained(): Promise<string[]>;
     setDrained(name: string, isDrained: boolean): Promise<void>;
+    /** Keeps what the last probe of a host found out, instead of what was kept of it before. */
+    remember(name: string, facts: object, atMs: number): Promise<void>;
+    /** What was kept, by name; of hosts that left the configuration as well. Whoever reads `facts` checks them: another version may have written them. */
+    known(): Promise<{ readonly name: string; readonly atMs: number; readonly facts: unknown }[]>;
   };
   readonly history: {
     add(entry: HistoryRecord): Promise<void>;

@@ -1,30 +1,12 @@
 import { describe, expect, it } from "@jest/globals";
-import type { EngineFacts } from "../../../src/hosts/host-facts.ts";
 import { readGpus } from "../../../src/hosts/probe-gpus.ts";
 import { readSections } from "../../../src/hosts/probe-sections.ts";
+import { anEngine } from "./host-facts.ts";
 
 const ONE = "GPU-11111111-2222-3333-4444-555555555555";
 const TWO = "GPU-66666666-2222-3333-4444-555555555555";
 
-const engine: EngineFacts = {
-  id: "",
-  kind: "docker",
-  endpoint: "unix:///var/run/docker.sock",
-  isDefault: true,
-  throughSudo: false,
-  usable: true,
-  rootless: false,
-  version: "28.0.0",
-  apiVersion: "1.48",
-  osType: "linux",
-  storageDriver: "overlay2",
-  cgroupDriver: "systemd",
-  cgroupVersion: "2",
-  runtimes: ["runc"],
-  cdi: false,
-  enforcesLimits: true,
-  runc: "1.2.8",
-};
+const engine = anEngine();
 const withRuntime = { ...engine, runtimes: ["runc", "nvidia"] };
 const NAMED = ["/etc/cdi/nvidia.yaml"];
 

@@ -36,6 +36,8 @@ describe("what the store keeps", () => {
     await store.triggers.add(kept);
     await store.githubJobs.put(aGitHubJob(3));
     await store.hosts.setDrained("two", true);
+    await store.hosts.remember("one", { cpus: 2 }, 5);
+    await store.hosts.remember("one", { cpus: 4, gpus: [] }, 7);
     await store.history.add({ jobId: job.id, atMs: 1, message: "queued" });
     await store.notes.set("sweep", "1");
     await store.notes.set("sweep", "2");
@@ -51,6 +53,9 @@ describe("what the store keeps", () => {
     expect(await next.triggers.find({ repositoryId: 1, event: "push" })).toEqual([kept]);
     expect(await next.githubJobs.ofRun(7, 1)).toEqual([aGitHubJob(3)]);
     expect(await next.hosts.drained()).toEqual(["two"]);
+    expect(await next.hosts.known()).toEqual([
+      { name: "one", atMs: 7, facts: { cpus: 4, gpus: [] } },
+    ]);
     expect(await next.history.ofJob(job.id)).toEqual([
       { jobId: job.id, atMs: 1, message: "queued" },
     ]);
@@ -298,10 +303,8 @@ describe("an older database", () => {
     using _ = old;
     const database = new DatabaseSync(databaseFile(old.path));
     migrate(database, MIGRATIONS.slice(0, 1), "berth.db");
-    {
-      await using before = createStore(database, "berth.db");
-      await before.notes.set("kept", "yes");
-    }
+    database.exec("INSERT INTO notes (key, value) VALUES ('kept', 'yes')");
+    database.close();
 
     {
       await using next = await openStore(old.path);

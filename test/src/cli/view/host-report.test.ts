@@ -1,67 +1,20 @@
 import { expect, it } from "@jest/globals";
 import { hostReport, hostTable } from "../../../../src/cli/view/host-report.ts";
-import type { GpuFacts, HostFacts } from "../../../../src/hosts/host-facts.ts";
+import { aGpu, aMachine } from "../../hosts/host-facts.ts";
 
-const gpu: GpuFacts = {
-  vendor: "nvidia",
-  index: 0,
+const gpu = aGpu({
   uuid: null,
-  model: "NVIDIA A30",
   memoryBytes: null,
   driver: null,
   cuda: null,
-  computeCapability: null,
-  pciAddress: "0000:07:00.0",
-  migMode: false,
-  mig: [],
-  processes: [],
-  troubles: [],
-  deviceNodes: [],
   usable: false,
   reason: "The NVIDIA driver is not installed.",
   remedy: "Install it.",
-};
-const facts: HostFacts = {
-  name: "box",
-  os: "linux",
-  distribution: null,
-  release: { id: "", version: "", codename: "", like: [] },
-  kernel: "6.1",
-  arch: "x64",
-  cpus: 4,
-  memoryBytes: 8 * 1024 ** 3,
-  disks: [],
-  user: "me",
-  uid: 1000,
-  home: "/home/me",
-  sudo: false,
-  cgroupVersion: null,
-  programs: {},
-  packageManager: null,
-  systemd: false,
-  isContainer: false,
-  machineId: null,
-  bootId: null,
-  clockSkewMs: null,
-  rootless: {
-    subUids: 0,
-    subGids: 0,
-    tun: "missing",
-    namespacesForbidden: null,
-    delegated: [],
-    lingers: false,
-    runtimeFolder: null,
-  },
-  engines: [],
-  runc: null,
-  nvidiaToolkit: null,
-  nvidiaLibrary: null,
-  nvidiaDriver: null,
-  nvidiaNoCgroups: null,
-  deviceInterfaces: [],
+});
+const facts = aMachine({
   gpus: [gpu, { ...gpu, index: 1 }],
   warnings: [{ message: "Something is old.", remedy: "Renew it." }],
-};
+});
 
 it("gives one reason once, with all that it holds for", () => {
   const report = hostReport(facts);
