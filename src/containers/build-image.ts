@@ -49,7 +49,8 @@ export async function buildActionImage(
   const known = await inspectImage(docker, name);
   if (known?.labels[KIND_LABEL] === "cache") {
     progress(`The image ${name} was built from the same files before.`);
-    return name;
+    // Its name is given anew, by which the engine notes when it was last of use.
+    return await nameImage(docker, known.id, context.hash);
   }
 
   progress(`##[command]docker build --file ${source.dockerfile} ${source.folder}`);
