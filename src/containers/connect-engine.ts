@@ -25,7 +25,8 @@ export type EngineSource =
   | "docker context"
   | "default socket"
   | "rootless socket"
-  | "berth";
+  | "berth"
+  | "ssh";
 
 export type ConnectEngineOptions = {
   /** `--docker` */
@@ -215,7 +216,8 @@ async function readCertificates(folder: string, verify: boolean): Promise<Keys |
   }
 }
 
-async function answerOf(
+/** Asks an engine who it is. Throws why it does not tell. */
+export async function answerOf(
   docker: Docker,
   timeoutMs: number,
 ): Promise<{ Version: string; ApiVersion: string }> {

@@ -32,7 +32,8 @@ export type MachineShell = {
   run(script: string, options: RunScriptOptions): Promise<ScriptEnd>;
 };
 
-const MOST_CHARACTERS = 4 * 1024 ** 2;
+/** Of a stream of a script that is kept. */
+export const MOST_CHARACTERS = 4 * 1024 ** 2;
 
 /** This machine's own. `env` is what the script finds in its environment. */
 export function localShell(env: { readonly [name: string]: string | undefined }): MachineShell {

@@ -17,6 +17,8 @@ export type SshTarget = {
   readonly hostKey?: string | undefined;
   /** `user@bastion:22`, several with commas, as `ProxyJump`. */
   readonly jump?: string | undefined;
+  /** Whether `sudo -n` may be used where the login may not open an engine's socket. Default true. */
+  readonly sudo?: boolean | undefined;
 };
 
 export type SshEnvironment = {

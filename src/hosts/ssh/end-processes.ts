@@ -1,0 +1,34 @@
+import type { FarProcess, Link } from "./link.ts";
+import { asOneWord, openSession } from "./open-session.ts";
+
+/** How long the machine may take over it, in milliseconds. */
+const PATIENCE_MS = 5_000;
+
+/**
+ * Ends processes of ours on the far side, those only that are still the same. A half-dead sshd keeps what was attached through it attached, which
+ * stops a container once its output is no longer read.
+ */
+export async function endProcesses(link: Link, processes: Iterable<FarProcess>): Promise<void> {
+  const script = [...processes].map(endOne).join(" ");
+  if (script === "") return;
+  try {
+    const signal = AbortSignal.timeout(PATIENCE_MS);
+    const channel = await openSession(link, `exec /bin/sh -c ${asOneWord(script)}`, signal);
+    channel.resume();
+    channel.stderr.resume();
+    await new Promise<void>((resolve) => {
+      channel.on("close", () => resolve());
+      AbortSignal.any([signal, link.lost]).addEventListener("abort", () => resolve());
+    });
+    channel.close();
+  } catch {
+    // The connection is gone too; whoever makes the next one does it again.
+  }
+}
+
+function endOne({ pid, startedAt, isGroup }: FarProcess): string {
+  const target = isGroup ? `-${pid}` : String(pid);
+  if (startedAt === "") return isGroup ? `kill -KILL ${target} 2>/dev/null;` : "";
+  const isSame = `[ "$(cut -d" " -f22 /proc/${pid}/stat 2>/dev/null)" = ${startedAt} ]`;
+  return `if ${isSame}; then kill -KILL ${target} 2>/dev/null; fi;`;
+}

@@ -1,0 +1,83 @@
+import PQueue from "p-queue";
+import { BerthError } from "../../../runner/errors.ts";
+import type { MachineShell } from "../machine-shell.ts";
+import { type BridgeLinks, bridgeLinks } from "./bridge-links.ts";
+import { dialSocket, type Way } from "./dial-socket.ts";
+import { endProcesses } from "./end-processes.ts";
+import { KeptConnection } from "./keep-connected.ts";
+import { type Link, openLink } from "./link.ts";
+import { type Hop, resolveTarget } from "./resolve-target.ts";
+import { runOverSsh } from "./run-over-ssh.ts";
+import type { SshConnection, SshOptions, SshTarget } from "./ssh-connection.ts";
+
+const CONNECT_TIMEOUT_MS = 15_000;
+const KEEPALIVE_MS = 5_000;
+/** Of the ten sessions that a server allows one connection. */
+const MOST_SCRIPTS = 4;
+
+/**
+ * The one connection to a machine. Nothing is sent before it is first needed, but for reading `~/.ssh/config`.
+ *
+ * @throws {BerthError} `CONFIG_INVALID` when the destination or `~/.ssh/config` makes no sense.
+ */
+export function openSshConnection(
+  target: SshTarget,
+  { environment, connectTimeoutMs = CONNECT_TIMEOUT_MS, keepaliveMs = KEEPALIVE_MS }: SshOptions,
+): SshConnection {
+  const hops = resolveTarget(target, environment);
+  const bridges = new WeakMap<Link, BridgeLinks>();
+  const ways = new Map<string, Way>();
+  const scripts = new PQueue({ concurrency: MOST_SCRIPTS });
+
+  const connectLink = async (signal: AbortSignal) => {
+    const given = AbortSignal.any([signal, AbortSignal.timeout(connectTimeoutMs)]);
+    return await openLink(hops, { keepaliveMs, signal: given });
+  };
+  const kept = new KeptConnection({
+    patienceMs: connectTimeoutMs,
+    async connect(previous, signal) {
+      const link = await connectLink(signal);
+      if (previous !== undefined) await endProcesses(link, previous.processes);
+      bridges.set(link, bridgeLinks(link, connectLink));
+      return link;
+    },
+  });
+
+  const shell: MachineShell = {
+    async run(script, options) {
+      const signal = AbortSignal.any([options.signal, kept.closing]);
+      return await scripts.add(
+        async () => runOverSsh(await kept.link(signal), script, { ...options, signal }),
+        { signal },
+      );
+    },
+  };
+  const { user, host, port } = lastOf(hops);
+  return {
+    shell,
+    address: { user, host, port },
+    async dial(socketPath, signal) {
+      const link = await kept.link(signal);
+      const own = bridges.get(link);
+      if (own === undefined) throw new Error("a connection without bridges");
+      return await dialSocket(link, socketPath, {
+        bridges: own,
+        sudo: target.sudo ?? true,
+        ways,
+        signal,
+      });
+    },
+    onChange: (listener) => kept.onChange(listener),
+    async [Symbol.asyncDispose]() {
+      kept.giveUp();
+      await scripts.onIdle(); // each ends what it started, over the connection
+      await kept[Symbol.asyncDispose]();
+    },
+  };
+}
+
+function lastOf(hops: readonly [...Hop[], Hop]): Hop {
+  const last = hops.at(-1);
+  if (last === undefined) throw new BerthError("CONFIG_INVALID", { message: "There is no host." });
+  return last;
+}
