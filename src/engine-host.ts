@@ -7,6 +7,7 @@ import type { UserIds } from "./containers/container-user.ts";
 import { jobsOfService, removeJob } from "./containers/gc.ts";
 import { SERVED_LABEL } from "./containers/labels.ts";
 import type { Leak } from "./containers/remove-objects.ts";
+import { dindOfTerms } from "./dind-of-terms.ts";
 import type { HostPlaces, PlaceTerms } from "./fleet/host-places.ts";
 import { capabilityOf } from "./hosts/capability-of.ts";
 import type { Capability } from "./profiles/capability.ts";
@@ -105,9 +106,10 @@ export function openEngineHost(options: EngineHostOptions): HostPlaces {
 
 function placeOptions(
   { engine, jobImage, nodeVolume, isGuarded }: ReadyEngine,
-  { access, serviceId }: EngineHostOptions,
-  { lease, image, settings }: PlaceTerms,
+  { access, serviceId, connect }: EngineHostOptions,
+  terms: PlaceTerms,
 ) {
+  const { lease, image, settings } = terms;
   return {
     engine,
     hostName: access.name,
@@ -117,6 +119,7 @@ function placeOptions(
     labels: { [SERVED_LABEL]: serviceId },
     settings,
     lease: containerLease(lease, settings),
+    dind: dindOfTerms(engine, terms, { stateFolder: connect.stateDir }),
     hasGuardedNetwork: isGuarded,
   };
 }

@@ -8,7 +8,11 @@ import type { Need } from "../profiles/need.ts";
 import { readLabel } from "../profiles/read-label.ts";
 
 /** What one job of a run was given; disposing of it gives the GPUs back. */
-export type RunLease = Disposable & { readonly lease: ContainerLease };
+export type RunLease = Disposable & {
+  readonly lease: ContainerLease;
+  /** It gets a Docker daemon of its own. */
+  readonly hasDind: boolean;
+};
 
 export type RunLeases = {
   /**
@@ -34,14 +38,17 @@ export function openRunLeases(probe: () => Promise<Capability>): RunLeases {
       if (need === undefined) return undefined;
       known ??= probe();
       const host = await known;
-      const misfits = need.dind ? [NO_DIND] : fits(need, host);
+      const misfits = fits(need, host);
       if (misfits.length > 0) throw cannotRun(misfits);
 
-      const { cpus = 0, memoryBytes = 0 } = need;
-      if (need.gpus === 0) return { lease: { cpus, memoryBytes }, [Symbol.dispose]: () => {} };
+      const { cpus = 0, memoryBytes = 0, dind: hasDind } = need;
+      if (need.gpus === 0) {
+        return { lease: { cpus, memoryBytes }, hasDind, [Symbol.dispose]: () => {} };
+      }
       const gpus = await takeGpus(need, host, { progress, signal });
       return {
         lease: { cpus, memoryBytes, gpus },
+        hasDind,
         [Symbol.dispose]() {
           for (const uuid of gpus) taken.delete(uuid);
           changed.resolve();
@@ -69,8 +76,6 @@ export function openRunLeases(probe: () => Promise<Capability>): RunLeases {
     }
   }
 }
-
-const NO_DIND = "A Docker daemon of the job's own (dind) comes with a later version.";
 
 /** Labels that mean nothing here say nothing about this machine: `berth run` runs every job. */
 function needOf(labels: readonly string[]): Need | undefined {

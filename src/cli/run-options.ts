@@ -27,6 +27,7 @@ export type RunFlags = {
   readonly maxParallel: number;
   readonly backend: "docker" | "local";
   readonly docker?: string;
+  readonly dind?: "rootless" | "capabilities" | "privileged";
   readonly keep?: true;
   readonly list?: true;
   readonly json?: true;
@@ -89,6 +90,14 @@ export function runCommand(action: (files: string[], flags: RunFlags) => Promise
         .default("docker"),
     )
     .option("--docker <endpoint>", "the engine to use, as in DOCKER_HOST")
+    .addOption(
+      new Option(
+        "--dind <mode>",
+        "what the Docker daemon of a job with the label dind may do on this machine",
+      )
+        .choices(["rootless", "capabilities", "privileged"])
+        .default(undefined, "rootless"),
+    )
     .option("--keep", "keep a failed job's container and say how to get in")
     .option("--list", "print jobs, matrix legs and order; run nothing")
     .option("--json", "one event a line on stdout, for programs")

@@ -4,6 +4,8 @@ import type { ExecuteJobDeps } from "../../runner/job/execute-job.ts";
 import { openLocalPlace } from "../../runner/job/local-place.ts";
 import { type ContainerPlacesOptions, containerPlaces } from "../container-places.ts";
 import type { Engine } from "../containers/connect-engine.ts";
+import type { DindMode } from "../containers/dind/dind-request.ts";
+import type { JobDind } from "../containers/dind/job-dind.ts";
 import type { NodeVolume } from "../containers/node-volume.ts";
 import type { Leak } from "../containers/remove-objects.ts";
 import { capabilityOf } from "../hosts/capability-of.ts";
@@ -11,12 +13,17 @@ import { findEngine } from "../hosts/find-engine.ts";
 import { prepareImages } from "../hosts/prepare-machine.ts";
 import { probeMachine } from "../hosts/probe-machine.ts";
 import { chooseImage, type ImageMap } from "./choose-image.ts";
+import { dindOfRun } from "./run-dind.ts";
 import { openRunLeases } from "./run-leases.ts";
 import { showSetup } from "./setup-progress.ts";
 import { thisMachine } from "./this-machine.ts";
 
 export type RunPlacesOptions = {
-  readonly flags: { readonly backend: "docker" | "local"; readonly docker?: string };
+  readonly flags: {
+    readonly backend: "docker" | "local";
+    readonly docker?: string;
+    readonly dind?: DindMode;
+  };
   readonly images: ImageMap;
   /** Whether some job runs in the job image; only then must it be possible to make it. */
   readonly needsJobImage: boolean;
@@ -64,13 +71,14 @@ export async function openRunPlaces(options: RunPlacesOptions): Promise<RunPlace
     onLeak: ({ kind, id }: Leak) =>
       warn(`The ${kind} ${id} could not be removed; berth gc tries again.`),
   };
-  return { ...withLeases(places, options), engine };
+  const dind = dindOfRun(engine, { mode: flags.dind, stateFolder: thisMachine(flags).stateDir });
+  return { ...withLeases(places, { ...options, dind }), engine };
 }
 
 /** Holds jobs to what their labels ask for; those that ask for nothing go straight to their places. */
 function withLeases(
   places: ContainerPlacesOptions,
-  { flags, signal }: RunPlacesOptions,
+  { flags, signal, dind }: RunPlacesOptions & { readonly dind: JobDind },
 ): Pick<RunPlaces, "open" | "hasMisfits"> {
   const openPlain = containerPlaces(places);
   const leases = openRunLeases(async () => {
@@ -87,8 +95,10 @@ function withLeases(
       });
       if (taken === undefined) return await openPlain(request, opening);
 
-      const open = containerPlaces({ ...places, lease: taken.lease });
+      const { lease, hasDind } = taken;
+      const open = containerPlaces({ ...places, lease, ...(hasDind && { dind }) });
       const place = await open(request, opening).catch((error: unknown) => {
+        hasMisfits ||= error instanceof BerthError && error.code === "DIND_UNUSABLE";
         taken[Symbol.dispose]();
         throw error;
       });

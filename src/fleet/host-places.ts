@@ -1,4 +1,5 @@
 import type { ExecuteJobDeps } from "../../runner/job/execute-job.ts";
+import type { DindMode } from "../containers/dind/dind-request.ts";
 import type { ContainerSettings } from "../containers/settings.ts";
 import type { Capability } from "../profiles/capability.ts";
 import type { Need } from "../profiles/need.ts";
@@ -13,6 +14,8 @@ export type PlaceTerms = {
   readonly image?: string | undefined;
   /** Settings of the profile, filled in for this job. */
   readonly settings?: ContainerSettings | undefined;
+  /** How the job's own Docker daemon runs, as its profile says; it gets one where its need says so. */
+  readonly dind?: { readonly mode: DindMode; readonly image?: string | undefined } | undefined;
 };
 
 /** A machine that jobs run on. What speaks to it is behind this; others than this machine's engine come as further ones. */

@@ -245,6 +245,7 @@ async function execute(
     need: job.need,
     image: job.image,
     settings: job.settings,
+    dind: job.profile?.dind,
   };
   const openPlace = deps.guard(host.openPlace(terms), job);
   const hasBegun = journal.checkpoints.length > 0;

@@ -27,7 +27,6 @@ describe("what the labels of a job of `berth run` come to", () => {
     ["rootless", "runs rootless"],
     ["host=other", "asks for the host other"],
     ["cpu=64", "has 4 CPUs"],
-    ["dind", "comes with a later version"],
   ])("refuses %s in words where this machine has it not", async (label, words) => {
     const leases = openRunLeases(async () => machine());
 

@@ -78,7 +78,8 @@ describe("a job's own Docker daemon", () => {
     };
     const lines: string[] = [];
     const siblings = siblingContainers(docker, {
-      ...request(),
+      jobId: JOB,
+      runId: JOB,
       containerId: place.containerId,
       hasJobContainer: false,
       forwarder: { image, nodeVolume: undefined },
