@@ -27,7 +27,10 @@ const shared: BuildOptions = {
   keepNames: true,
   legalComments: "none",
   logLevel: "warning",
-  plugins: [leaveOut(["ssh2", "@grpc/grpc-js", "@grpc/proto-loader", "protobufjs"])],
+  plugins: [
+    leaveOut(["ssh2", "@grpc/grpc-js", "@grpc/proto-loader", "protobufjs"]),
+    leaveOutNative(["cpu-features", "./crypto/build/Release/sshcrypto.node"]),
+  ],
 };
 
 /** Node takes `--env-file` for its own wherever it stands, unless `--` comes before the script; one word of a `#!` line cannot say that. */
@@ -65,17 +68,37 @@ async function makeProgram(file: string): Promise<void> {
 
 /**
  * Puts an empty module in the place of what dockerode loads for features that Berth does not use through it (SSH, BuildKit
- * sessions): native code, half of the bundle's size, and a good part of the time it takes to start.
+ * sessions): native code, half of the bundle's size, and a good part of the time it takes to start. Our own use of the same packages stays.
  */
 function leaveOut(names: readonly string[]): Plugin {
   return {
     name: "leave-out",
     setup(build) {
-      const filter = new RegExp(`^(${names.join("|")})$`);
-      build.onResolve({ filter }, ({ path }) => ({ path, namespace: "left-out" }));
+      build.onResolve({ filter: oneOf(names) }, ({ path, importer }) =>
+        /[/]node_modules[/]docker(ode|-modem)[/]/.test(importer)
+          ? { path, namespace: "left-out" }
+          : undefined,
+      );
       build.onLoad({ filter: /.*/, namespace: "left-out" }, () => ({ contents: "" }));
     },
   };
+}
+
+/** Native parts that ssh2 tries to load, and does without where they are missing. */
+function leaveOutNative(names: readonly string[]): Plugin {
+  return {
+    name: "leave-out-native",
+    setup(build) {
+      build.onResolve({ filter: oneOf(names) }, ({ path }) => ({ path, namespace: "native" }));
+      build.onLoad({ filter: /.*/, namespace: "native" }, () => ({
+        contents: 'throw new Error("left out")',
+      }));
+    },
+  };
+}
+
+function oneOf(names: readonly string[]): RegExp {
+  return new RegExp(`^(${names.join("|").replaceAll(".", "\\.")})$`);
 }
 
 async function emitTypes(): Promise<void> {
