@@ -69,6 +69,7 @@ export function lookScript(folder: string): string {
 echo --
 ${COMPUTE_APPS}
 code=$?
+echo
 echo --
 ${list}
 exit $code`;
