@@ -7,6 +7,18 @@ const FIRST_TAIL = 64;
 const MAX_TAIL = 8 ** 7;
 const FLUSH_PATIENCE_MS = 10_000;
 
+/** Up to where something has been told: so many bytes after the last frame that says where one is; from the very beginning when there was none. */
+export type Position = { readonly after: string; readonly bytes: number };
+
+/** Frames that a shell prints once, and in the order of its commands. */
+const MARKS = new Set(["ready", "begin", "end", "poked"]);
+
+/** Where one is after a frame. */
+export function positionAfter(position: Position, words: readonly string[]): Position {
+  if (MARKS.has(words[0] ?? "")) return { after: words.slice(0, 2).join(" "), bytes: 0 };
+  return { after: position.after, bytes: position.bytes + lengthOf(words) };
+}
+
 type Since = FrameListener & {
   readonly backend: ShellBackend;
   readonly nonce: string;
@@ -15,29 +27,30 @@ type Since = FrameListener & {
   readonly signal: AbortSignal;
 };
 
-/** Where in the log a command's output begins; the next one when the one before is not there any more. */
-const STARTS = ["end of the one before", "its begin", "what is left"] as const;
+/** Whether a frame is where to begin: with what follows it, or with the frame itself. */
+type IsStart = (words: readonly string[]) => "after" | "here" | undefined;
 
 /**
- * Tells what the shell printed from the end of command `last` (from its start, when that is 0) up to the marker of
- * our `sync`; what comes after the marker comes from the stream. Where the log has lost the beginning, a line says so.
+ * Tells what the shell printed from a position up to the marker of our `sync`; what comes after the marker comes from the stream. Where the
+ * log has lost the beginning, a line says so.
  *
  * @throws {BerthError} `SHELL_LOST` when the marker does not get into the log.
  */
-export async function readOutputSince(last: number, since: Since): Promise<void> {
+export async function readOutputSince(position: Position, since: Since): Promise<void> {
   const { backend, signal } = since;
   if (backend.readLog === undefined) {
     since.onBytes(Buffer.from("Berth: what was printed while nobody listened was not kept.\n"));
     return;
   }
 
-  const read = { toldBytes: 0, leftBytes: 0 };
+  const starts = startsFor(position);
+  const read = { toldBytes: position.bytes, leftBytes: 0 };
   const deadline = Date.now() + FLUSH_PATIENCE_MS;
   let start = 0;
-  let tail: number | undefined = FIRST_TAIL;
+  let tail: number | undefined = position.after === "" ? undefined : FIRST_TAIL;
   for (;;) {
     const log = backend.readLog({ ...(tail !== undefined && { tail }), signal });
-    const isStart = startOf(STARTS[start], last);
+    const isStart = starts[start] ?? fromWhatIsLeft;
     const { started, joined } = await readOnce(log, isStart, since, read);
     signal.throwIfAborted();
     if (started && joined) return;
@@ -49,33 +62,37 @@ export async function readOutputSince(last: number, since: Since): Promise<void>
     if (tail !== undefined) tail = tail >= MAX_TAIL ? undefined : tail * 8;
     else if (!started && joined) {
       start++;
-      if (STARTS[start] === "what is left") since.onBytes(missing(read.leftBytes));
+      read.toldBytes = 0;
+      if (starts[start] === fromWhatIsLeft) since.onBytes(missing(read.leftBytes));
     }
   }
 }
 
-function startOf(
-  start: (typeof STARTS)[number] | undefined,
-  last: number,
-): (words: readonly string[]) => "after" | "here" | undefined {
-  return ([verb, number]) => {
-    switch (start) {
-      case "end of the one before":
-        return (last === 0 ? verb === "ready" : verb === "end" && number === String(last))
-          ? "after"
-          : undefined;
-      case "its begin":
-        return verb === "begin" && number === String(last + 1) ? "here" : undefined;
-      default:
-        return "here";
-    }
-  };
+const fromWhatIsLeft: IsStart = () => "here";
+
+/** Where to begin; the next one when the one before is not in the log any more. */
+function startsFor({ after, bytes }: Position): readonly IsStart[] {
+  if (after === "") return [fromWhatIsLeft];
+  const isMark: IsStart = (words) =>
+    words.slice(0, 2).join(" ") === after || (after === "ready" && words[0] === after)
+      ? "after"
+      : undefined;
+  const [verb, number] = after.split(" ");
+  const next = verb === "ready" ? 1 : verb === "end" ? Number(number) + 1 : undefined;
+  if (bytes > 0 || next === undefined) return [isMark, fromWhatIsLeft];
+  const isNext: IsStart = ([word, of]) =>
+    word === "begin" && of === String(next) ? "here" : undefined;
+  return [isMark, isNext, fromWhatIsLeft];
+}
+
+function lengthOf(words: readonly string[]): number {
+  return words.join(" ").length;
 }
 
 /** Reads a log once, tells what has not been told yet, stops at the marker. */
 async function readOnce(
   log: ReturnType<NonNullable<ShellBackend["readLog"]>>,
-  isStart: ReturnType<typeof startOf>,
+  isStart: IsStart,
   since: Since,
   read: { toldBytes: number; leftBytes: number },
 ): Promise<{ started: boolean; joined: boolean }> {
@@ -103,7 +120,7 @@ async function readOnce(
       if (words[0] === "sync" && words[1] === since.token) {
         joined = true;
       } else if (started) {
-        if (advance(words.join(" ").length) === 0) since.onFrame(words);
+        if (advance(lengthOf(words)) === 0) since.onFrame(words);
       } else {
         const where = isStart(words);
         started = where !== undefined;

@@ -131,7 +131,8 @@ function follow(folder: string, name: string): Readable {
   let endsAt = Number.POSITIVE_INFINITY;
 
   const readOn = () => {
-    for (;;) {
+    // Whoever hears a piece may end the connection for it.
+    while (!stream.destroyed) {
       const length = readSync(file, buffer, 0, buffer.length, position);
       if (length === 0) break;
       position += length;
@@ -140,6 +141,7 @@ function follow(folder: string, name: string): Readable {
   };
   const look = () => {
     readOn();
+    if (stream.destroyed) return;
     if (Date.now() > endsAt) stream.push(null);
     else if (hasEnded(folder)) endsAt = Math.min(endsAt, Date.now() + LAST_OUTPUT_MS);
   };

@@ -205,7 +205,9 @@ b_control() {
       case $3$4 in ''|*[!0-9]*) continue ;; esac
       [ "$4" -le ${CHUNK_BYTES} ] || continue
       b_mend
-      if b_ours "$1" && printf '' >>"$b_dir/$3"; then
+      if ! b_ours "$1"; then
+        b_take "$4" >/dev/null
+      elif printf '' >>"$b_dir/$3"; then
         case $5 in
         first) b_take "$4" >"$b_dir/$3" ;;
         *) b_take "$4" >>"$b_dir/$3" ;;

@@ -1,14 +1,27 @@
 import type { Json } from "../expressions/template.ts";
 import type { Block } from "./frames.ts";
-import type { Command, CommandResult, RunOptions } from "./shell.ts";
+import type { Command, CommandResult } from "./shell.ts";
+import type { SignalName } from "./stop-command.ts";
 
 /** What waits for the shell's answers while one command runs. */
 export type RunningCommand = {
   readonly number: number;
   readonly collect: NonNullable<Command["collect"]>;
+  /** As far as the shell tells it again. */
+  readonly hash: string;
+  /** What is typed for it, in an epoch. */
+  bytesFor: (epoch: number) => Buffer;
+  /** Aborted when it has ended, or nobody waits for it any more. */
+  readonly finished: AbortController;
   readonly onOutput: (chunk: Buffer) => void;
   readonly files: Map<number, Block>;
   readonly begun: PromiseWithResolvers<void>;
+  /** Once it may be typed: all that was printed before has been told. */
+  isGoing: boolean;
+  /** What was sent on the way is lost: that of its frames too, which are on stderr. */
+  isLate: boolean;
+  /** A signal that could not be typed. */
+  unsent: SignalName | undefined;
   /** As the job's container numbers it; known once it has begun. */
   pid: number | undefined;
   readonly ended: PromiseWithResolvers<Ended>;
@@ -51,12 +64,18 @@ export function filesCame(
 export function startListening(
   number: number,
   command: Command,
-  options: RunOptions,
+  { onOutput, hash }: Pick<RunningCommand, "onOutput" | "hash">,
 ): RunningCommand {
   return {
     number,
     collect: command.collect ?? [],
-    onOutput: options.onOutput,
+    hash,
+    bytesFor: () => Buffer.alloc(0),
+    finished: new AbortController(),
+    isGoing: false,
+    isLate: false,
+    unsent: undefined,
+    onOutput,
     files: new Map(),
     begun: Promise.withResolvers(),
     pid: undefined,

@@ -122,6 +122,15 @@ export type ShellBackend = {
   /** Starts the process behind the streams; called once after the first `attach`. */
   start(signal: AbortSignal): Promise<void>;
   /**
+   * Whether what is behind the streams still runs; asked when a connection has ended. With it a connection that was cut is made anew; without it
+   * the end of a connection is the end of the shell.
+   *
+   * @throws When it cannot be asked now; it is asked again.
+   */
+  isRunning?(signal: AbortSignal): Promise<boolean>;
+  /** How long a connection that was cut may take to come back, in milliseconds; 5 minutes when left out. */
+  readonly patienceMs?: number;
+  /**
    * What the shell printed so far, oldest first, without following; `tail` counts log lines from the end.
    * Absent where nothing keeps a log: such a shell cannot be come back to.
    */

@@ -1,6 +1,6 @@
 import type { RunOptions } from "./shell.ts";
 
-type SignalName = "INT" | "TERM" | "KILL";
+export type SignalName = "INT" | "TERM" | "KILL";
 
 /**
  * Ends a command when its `signal` aborts, as GitHub's runner does: INT and TERM to the entry process, KILL to its tree

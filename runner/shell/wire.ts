@@ -5,8 +5,10 @@ import { createSpill, type Spill } from "./spill.ts";
 
 export type WireListener = {
   onBytes(bytes: Buffer): void;
-  /** A frame of either stream; their order between the streams says nothing. */
+  /** A frame among the bytes of stdout. */
   onFrame(words: readonly string[]): void;
+  /** A frame of stderr; their order between the streams says nothing. */
+  onNote(words: readonly string[]): void;
   limitOf(block: { number: number; index: number }): number | undefined;
   onBlock(block: Block): void;
 };
@@ -16,7 +18,11 @@ export type Wire = AsyncDisposable & {
   type(bytes: Buffer | string): void;
   /** Aborted, with the reason, when the connection ended or the shell broke its protocol. */
   readonly lost: AbortSignal;
+  /** Whether it was lost because the connection ended, not by what the shell did or who has it. */
+  readonly wasCut: boolean;
   lose(reason: BerthError): void;
+  /** As if the connection had ended. */
+  cut(reason: BerthError): void;
   /** Rejects with the reason when the wire is lost before `promise` settles. */
   untilLost<T>(promise: Promise<T>): Promise<T>;
   /** From now on what comes on stdout is held back, on disk if it is much. */
@@ -35,12 +41,17 @@ export function createWire(
   const lostReason = Promise.withResolvers<never>();
   lostReason.promise.catch(() => {}); // most wires are lost while nobody waits
   let spill: Spill | undefined;
+  let wasCut = false;
 
   const lose = (reason: BerthError) => {
     if (lost.signal.aborted) return;
     lost.abort(reason);
     lostReason.reject(reason);
     spill?.[Symbol.dispose]();
+  };
+  const cut = (reason: BerthError) => {
+    wasCut ||= !lost.signal.aborted;
+    lose(reason);
   };
   const guard = (read: (chunk: Buffer) => void) => (chunk: Buffer) => {
     if (lost.signal.aborted) return;
@@ -60,14 +71,16 @@ export function createWire(
     },
   });
   connection.stdout.on("data", guard(readStdout));
-  connection.stderr.on("data", guard(readBlocks(nonce, listener)));
-  for (const event of ["end", "close"]) connection.stdout.on(event, () => lose(shellLost()));
+  const blocks = { ...listener, onFrame: listener.onNote };
+  connection.stderr.on("data", guard(readBlocks(nonce, blocks)));
+  for (const event of ["end", "close"]) connection.stdout.on(event, () => cut(shellLost()));
   for (const stream of [connection.stdout, connection.stderr]) {
-    stream.on("error", (cause) => lose(shellLost(cause)));
+    stream.on("error", (cause) => cut(shellLost(cause)));
+    if (stream.destroyed) cut(shellLost(stream.errored));
   }
   // The shell says on its other streams why it went; a failed write is only the first sign of it.
   connection.stdin.on("error", (cause) => {
-    setTimeout(() => lose(shellLost(cause)), 1000).unref();
+    setTimeout(() => cut(shellLost(cause)), 1000).unref();
   });
 
   return {
@@ -75,7 +88,11 @@ export function createWire(
       if (!lost.signal.aborted) connection.stdin.write(bytes);
     },
     lost: lost.signal,
+    get wasCut() {
+      return wasCut;
+    },
     lose,
+    cut,
     untilLost: (promise) => Promise.race([promise, lostReason.promise]),
     hold() {
       spill ??= createSpill();
@@ -97,7 +114,7 @@ export function createWire(
   };
 }
 
-function shellLost(cause?: unknown): BerthError {
+export function shellLost(cause?: unknown): BerthError {
   return new BerthError("SHELL_LOST", {
     message:
       "The connection to the job's shell ended: its container stopped, or the engine went away.",

@@ -4,10 +4,13 @@ import { explainExit } from "../../runner/job/explain-exit.ts";
 import type { JobDeath } from "../../runner/job/job-death.ts";
 import type { ShellBackend, ShellConnection } from "../../runner/shell/shell.ts";
 import { type ContainerEnd, readEnd } from "./container-end.ts";
-import { containerShell } from "./container-shell.ts";
+import { containerShell, unlessAborted } from "./container-shell.ts";
 import type { UserIds } from "./container-user.ts";
+import { engineError } from "./engine-error.ts";
 import type { BoundPort } from "./published-ports.ts";
 import { addActions, unpackInto } from "./unpack-into.ts";
+
+const END_PATIENCE_MS = 30_000;
 
 /** A job's container with its network and volumes; everything of `JobPlace` but the shell, which is opened on `backend`, and what needs to know of its user. */
 export type ContainerPlace = Omit<JobPlace, "shell" | "unpack"> & {
@@ -36,7 +39,7 @@ export function containerPlace(
   },
 ): ContainerPlace {
   const { host, image, containerId, networkId, ports, workspace, home, connection, remove } = parts;
-  const end = () => readEnd(docker, containerId);
+  const end = () => readEndInTime(docker, containerId);
   const container = docker.getContainer(containerId);
   let isAbandoned = false;
 
@@ -67,6 +70,16 @@ export function containerPlace(
       if (!isAbandoned) await remove();
     },
   };
+}
+
+/** An engine that cannot be reached must not keep a job from ending. */
+async function readEndInTime(docker: Docker, containerId: string): Promise<ContainerEnd> {
+  try {
+    const signal = AbortSignal.timeout(END_PATIENCE_MS);
+    return await unlessAborted(readEnd(docker, containerId), signal);
+  } catch (error) {
+    throw engineError(error, "inspect the container");
+  }
 }
 
 /** Why a container is not there any more; `undefined` while it runs. */

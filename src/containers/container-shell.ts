@@ -1,9 +1,12 @@
+import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { Readable } from "node:stream";
 import type Docker from "dockerode";
 import type { ShellBackend, ShellConnection } from "../../runner/shell/shell.ts";
 import { demultiplexer } from "./demultiplex.ts";
-import { engineError } from "./engine-error.ts";
+import { engineError, statusOf } from "./engine-error.ts";
+
+const KEEP_ALIVE_MS = 15_000;
 
 /**
  * The shell on a container's standard streams. `opened` is a connection that was made before the container started; the first
@@ -23,6 +26,7 @@ export function containerShell(
       return connection;
     },
     async start() {},
+    isRunning: (signal) => isRunning(docker, containerId, signal),
     readLog: ({ tail, signal }) => readContainerLog(docker, containerId, { tail, signal }),
   };
 }
@@ -44,16 +48,43 @@ export async function attachContainer(
     stdout: true,
     stderr: true,
   });
-  // dockerode's own signal does not end a hijacked request that the engine leaves unanswered.
-  const { promise: givenUp, reject } = Promise.withResolvers<never>();
-  const giveUp = () => reject(signal.reason);
-  signal.addEventListener("abort", giveUp, { once: true });
   try {
-    return shellConnection((await Promise.race([attached, givenUp])) as Duplex);
+    // dockerode's own signal does not end a hijacked request that the engine leaves unanswered.
+    return shellConnection((await unlessAborted(attached, signal)) as Duplex);
   } catch (error) {
     attached.then((late) => (late as Duplex).destroy()).catch(() => {}); // nobody waits for it any more
     signal.throwIfAborted();
     throw engineError(error, "attach to the container");
+  }
+}
+
+/** @throws {BerthError} `ENGINE_LOST`, `ENGINE_REFUSED` */
+async function isRunning(
+  docker: Docker,
+  containerId: string,
+  signal: AbortSignal,
+): Promise<boolean> {
+  try {
+    const { State: state } = await unlessAborted(
+      docker.getContainer(containerId).inspect(),
+      signal,
+    );
+    return state.Running;
+  } catch (error) {
+    if (statusOf(error) === 404) return false;
+    throw engineError(error, "inspect the container");
+  }
+}
+
+/** Rejects with the signal's reason once it is aborted, whatever becomes of `promise` then. */
+export async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  const { promise: givenUp, reject } = Promise.withResolvers<never>();
+  const giveUp = () => reject(signal.reason);
+  signal.addEventListener("abort", giveUp, { once: true });
+  promise.catch(() => {}); // nobody may wait for it any more
+  try {
+    return await Promise.race([promise, givenUp]);
   } finally {
     signal.removeEventListener("abort", giveUp);
   }
@@ -67,6 +98,10 @@ function shellConnection(socket: Duplex): ShellConnection {
   const stdout = new Readable({ read() {}, destroy: endSocket });
   const stderr = new Readable({ read() {}, destroy: endSocket });
   const pieces = demultiplexer();
+  // Whoever takes this over looks whether it has ended meanwhile.
+  for (const output of [stdout, stderr]) output.on("error", () => {});
+  // A machine that has gone without a word is missed after half a minute, over TCP; over SSH its connection sees to it.
+  if (socket instanceof Socket) socket.setKeepAlive(true, KEEP_ALIVE_MS);
 
   socket.on("data", (chunk: Buffer) => {
     for (const { stream, data } of pieces(chunk)) {
