@@ -6,6 +6,8 @@ import { BerthError } from "../../runner/errors.ts";
 /** What a failed command left behind: the `cause` of the BerthError that `runCommand` throws. */
 export type CommandFailure = {
   readonly command: string;
+  /** Of a set-up, where it was one of its. */
+  readonly step?: string;
   /** Absent when the program could not be started at all. */
   readonly exitCode?: number;
   readonly stdout: string;
@@ -72,13 +74,16 @@ export async function runCommand(
   }
 }
 
-function commandFailed(failure: CommandFailure): BerthError {
-  const { command, exitCode, stdout, stderr } = failure;
+/** The error of a command that failed, wherever it ran. */
+export function commandFailed(failure: CommandFailure): BerthError {
+  const { exitCode, stdout, stderr, step } = failure;
+  const [firstLine = "", ...moreLines] = failure.command.split("\n");
+  const command = moreLines.length === 0 ? firstLine : `${firstLine} …`;
   const lastLines = (stderr.trim() || stdout.trim()).split("\n").slice(-8).join("\n  ");
   const what =
     exitCode === undefined ? "could not be started" : `failed with exit code ${exitCode}`;
   return new BerthError("SETUP_FAILED", {
-    message: `"${command}" ${what}:\n  ${lastLines}`,
+    message: `${step === undefined ? "" : `${step}: `}"${command}" ${what}:\n  ${lastLines}`,
     remedy: `Run "${command}" yourself; when it works, run this command again.`,
     cause: failure,
   });
