@@ -54,6 +54,9 @@ export function createHostContainer(
     CapDrop: ["SYS_RESOURCE"],
     SecurityOpt: ["seccomp=unconfined", "apparmor=unconfined"],
     DeviceCgroupRules: ["a *:* rwm"],
+    // A rootless engine within may mount a /proc for its containers only where all of this one can be seen.
+    MaskedPaths: [],
+    ReadonlyPaths: [],
     // Its engine's control groups lie below its own, and go with it.
     CgroupnsMode: "private",
     Binds: [...volumes],
