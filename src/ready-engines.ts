@@ -1,10 +1,14 @@
 import PQueue from "p-queue";
 import { textOf } from "../runner/errors.ts";
+import { describeJobImage } from "../runner/image/job-image.ts";
 import { blockMetadata, METADATA_ADDRESSES } from "./containers/block-metadata.ts";
 import type { ConnectEngineOptions, Engine } from "./containers/connect-engine.ts";
+import { copyImage } from "./containers/copy-image.ts";
+import { hasImage } from "./containers/images.ts";
 import type { HostAccess } from "./hosts/host-access.ts";
 import { type Machine, prepareImages } from "./hosts/prepare-machine.ts";
 import type { SetupEvent } from "./hosts/setup-step.ts";
+import { keepDiskFree } from "./keep-disk-free.ts";
 import type { Log } from "./log.ts";
 
 export type ReadyEnginesOptions = {
@@ -13,6 +17,10 @@ export type ReadyEnginesOptions = {
   readonly log: Log;
   /** Hears how the job image and the like are made, where they are missing. */
   report?(event: SetupEvent): void;
+  /** Of the engine's disk; 0 or left out: not looked at. */
+  readonly keepFreeBytes?: number;
+  /** This machine's own engine, made ready: what images are copied from to machines that lack them. */
+  imageSource?(signal: AbortSignal): Promise<Engine | undefined>;
   /** What jobs are kept from; an empty list turns it off. */
   readonly metadataAddresses?: readonly string[];
 };
@@ -52,7 +60,13 @@ export function readyEngines(options: ReadyEnginesOptions): ReadyEngines {
   ): Promise<ReadyEngine> {
     const engine = await access.engine(endpoint, signal);
     const last = known.get(endpoint);
+    if (last === undefined) await copyJobImage(engine, options, signal);
     const machine = await prepareImages(engine, [], prepareOptions(options, signal));
+    await keepDiskFree(engine, {
+      ...{ host: access.name, shell: access.shell, log: options.log, signal },
+      keepFreeBytes: options.keepFreeBytes ?? 0,
+      needed: new Set([machine.jobImage, machine.base, machine.nodeVolume.name]),
+    });
     const guarded = isStillGuarded(last) ? last : await guardNow(machine, last);
     const opening = last?.opening ?? new PQueue({ concurrency: 1 });
     opening.concurrency = Math.min(MOST_AT_ONCE, await cpusOf(engine));
@@ -76,6 +90,21 @@ export function readyEngines(options: ReadyEnginesOptions): ReadyEngines {
       (await turns.add(() => known.get(endpoint) ?? makeReady(endpoint, signal))),
     anew: (endpoint, signal) => turns.add(() => makeReady(endpoint, signal)),
   };
+}
+
+/** A machine need not reach a registry, nor the packages that an image is made of. */
+async function copyJobImage(
+  engine: Engine,
+  { imageSource, access, log }: ReadyEnginesOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const { tag } = await describeJobImage();
+  if (imageSource === undefined || (await hasImage(engine.docker, tag))) return;
+  const source = await imageSource(signal);
+  if (source === undefined) return;
+  const progress = (line: string) => log.debug({ host: access.name, line }, "copies the job image");
+  log.info({ host: access.name, image: tag }, "copies the job image to a host");
+  await copyImage(tag, { from: source.docker, to: engine.docker, progress, signal });
 }
 
 function prepareOptions({ connect, report = () => {} }: ReadyEnginesOptions, signal: AbortSignal) {

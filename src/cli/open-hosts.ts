@@ -1,9 +1,14 @@
 import { createHash } from "node:crypto";
 import { hostname } from "node:os";
+import PQueue from "p-queue";
+import { textOf } from "../../runner/errors.ts";
 import type { ResolvedHost } from "../config/resolve-hosts.ts";
+import type { Engine } from "../containers/connect-engine.ts";
 import { openEngineHost } from "../engine-host.ts";
 import type { HostPlaces } from "../fleet/host-places.ts";
+import { findEngine } from "../hosts/find-engine.ts";
 import { openHost } from "../hosts/open-host.ts";
+import { prepareImages } from "../hosts/prepare-machine.ts";
 import type { SetupEvent } from "../hosts/setup-step.ts";
 import type { Log } from "../log.ts";
 import { hostTarget } from "./host-target.ts";
@@ -15,6 +20,7 @@ export async function openHosts(
   { storeFolder, log }: { storeFolder: string; log: Log },
 ): Promise<HostPlaces[]> {
   const serviceId = serviceIdOf(storeFolder);
+  const imageSource = openImageSource(log);
   return await Promise.all(
     hosts.map(async (host) => {
       const { name, slots } = host;
@@ -24,9 +30,33 @@ export async function openHosts(
         onCommand: (command: object) => log.debug({ host: name, ...command }, "asked the engine"),
       };
       const access = await openHost(hostTarget(host), { connect, report });
-      return openEngineHost({ access, slots, serviceId, log, connect, report });
+      return openEngineHost({
+        ...{ access, slots, serviceId, log, connect, report },
+        keepFreeBytes: host.keepFreeDisk.bytes,
+        ...(host.ssh !== undefined && { imageSource }),
+      });
     }),
   );
+}
+
+/** This machine's engine with its job image, made once and only when some host asks. */
+function openImageSource(log: Log): (signal: AbortSignal) => Promise<Engine | undefined> {
+  const turns = new PQueue({ concurrency: 1 });
+  let known: Engine | undefined;
+  const report = (event: SetupEvent) => tellSetup(event, { host: "this machine", log });
+  async function make(signal: AbortSignal): Promise<Engine | undefined> {
+    try {
+      const prepare = { connect: thisMachine({}), report, signal };
+      const engine = await findEngine(prepare);
+      await prepareImages(engine, [], prepare);
+      known = engine;
+    } catch (error) {
+      signal.throwIfAborted();
+      log.info({ cause: textOf(error) }, "this machine has no image to copy: hosts make their own");
+    }
+    return known;
+  }
+  return async (signal) => known ?? (await turns.add(() => known ?? make(signal)));
 }
 
 /** The store's folder in what engines hold: so that two services on one engine keep off each other's jobs. */

@@ -1,5 +1,11 @@
+import { join } from "node:path";
 import { BerthError } from "../../runner/errors.ts";
-import { type ConnectEngineOptions, connectEngine } from "../containers/connect-engine.ts";
+import {
+  type ConnectEngineOptions,
+  connectEngine,
+  type Engine,
+} from "../containers/connect-engine.ts";
+import { connectThroughTunnel } from "../containers/tunnel-engine.ts";
 import { factsOfEngine } from "./facts-of-engine.ts";
 import { findEngine } from "./find-engine.ts";
 import type { HostAccess } from "./host-access.ts";
@@ -7,8 +13,9 @@ import type { HostFacts } from "./host-facts.ts";
 import { localShell } from "./machine-shell.ts";
 import type { EngineKind } from "./probe-engines.ts";
 import { probeMachine } from "./probe-machine.ts";
+import { probeWith } from "./probe-with.ts";
 import type { SetupEvent } from "./setup-step.ts";
-import type { SshTarget } from "./ssh/ssh-connection.ts";
+import type { SshConnection, SshTarget } from "./ssh/ssh-connection.ts";
 
 /** A machine as the configuration has it. Without `docker` and `ssh` it is this one, and its engine is found as by `berth run`. */
 export type HostTarget = {
@@ -31,7 +38,7 @@ export type OpenHostOptions = {
 
 /** A way to a machine; nothing is connected to before it is needed. */
 export async function openHost(target: HostTarget, options: OpenHostOptions): Promise<HostAccess> {
-  if (target.ssh !== undefined) throw new BerthError("NOT_SUPPORTED_YET", { message: "soon" });
+  if (target.ssh !== undefined) return await overSsh(target, target.ssh, options);
   const isSocket = target.docker === undefined || /^unix:|^\//.test(target.docker);
   return isSocket ? here(target, options) : elsewhere(target, target.docker ?? "", options);
 }
@@ -88,8 +95,73 @@ function named(connect: ConnectEngineOptions, endpoint: string | undefined): Con
     : { ...connect, endpoint, endpointSource: "docker in berth.yml" };
 }
 
+async function overSsh(
+  { name, docker, engine: preferred }: HostTarget,
+  ssh: Omit<SshTarget, "name">,
+  { connect }: OpenHostOptions,
+): Promise<HostAccess> {
+  // Most commands speak to no machine but this one.
+  const { openSshConnection } = await import("./ssh/open-ssh-connection.ts");
+  const { home, env } = connect;
+  const connection = openSshConnection({ name, ...ssh }, { environment: { home, env } });
+  const open = engineOpener(connection, connect);
+  const chosen = docker?.replace(/^(?:unix:\/\/)?\//, "unix:///");
+  let byDefault = chosen;
+
+  async function probe(signal: AbortSignal) {
+    const facts = await probeWith(connection.shell, {
+      connectEngine: open,
+      ...{ preferred, chosen, signal },
+      sudo: ssh.sudo !== false,
+    });
+    byDefault = defaultEndpoint(facts);
+    return facts;
+  }
+  const { user, host, port } = connection.address;
+  return {
+    name,
+    hasNamedEngine: chosen !== undefined,
+    shell: connection.shell,
+    address: host,
+    sshCommand: `ssh ${port === 22 ? "" : `-p ${port} `}${user}@${host}`,
+    probe,
+    async engine(endpoint, signal) {
+      if (endpoint === undefined && byDefault === undefined) await probe(signal);
+      const wanted = endpoint ?? byDefault;
+      if (wanted === undefined) throw noEngine(name);
+      return await open(wanted, signal);
+    },
+    onChange: (listener) => connection.onChange(listener),
+    [Symbol.asyncDispose]: () => connection[Symbol.asyncDispose](),
+  };
+}
+
 function defaultEndpoint({ engines }: HostFacts): string | undefined {
   return engines.find(({ isDefault }) => isDefault)?.endpoint;
+}
+
+type Opener = (endpoint: string, signal: AbortSignal) => Promise<Engine>;
+
+/** One engine object for each endpoint: it holds the streams that are open to it. */
+function engineOpener(
+  connection: SshConnection,
+  { home, env, onCommand }: ConnectEngineOptions,
+): Opener {
+  const opened = new Map<string, Engine>();
+  return async (endpoint, signal) => {
+    const known = opened.get(endpoint);
+    if (known !== undefined) return known;
+    signal.throwIfAborted();
+    const socket = endpoint.replace(/^unix:\/\//, "");
+    const engine = await connectThroughTunnel({
+      dial: (dialling) => connection.dial(socket, dialling),
+      endpoint,
+      dockerConfigDir: env.DOCKER_CONFIG || join(home, ".docker"),
+      ...(onCommand !== undefined && { onCommand }),
+    });
+    opened.set(endpoint, engine);
+    return engine;
+  };
 }
 
 function noEngine(name: string): BerthError {

@@ -1,0 +1,67 @@
+import { homedir } from "node:os";
+import { afterAll, beforeAll, expect, it } from "@jest/globals";
+import { copyImage } from "../../../src/containers/copy-image.ts";
+import { hasImage } from "../../../src/containers/images.ts";
+import type { HostAccess } from "../../../src/hosts/host-access.ts";
+import { openHost } from "../../../src/hosts/open-host.ts";
+import { stateFolder } from "../../../src/store/state-folder.ts";
+import { testEngine } from "../../engine.ts";
+import { type HostMachine, startHostMachine } from "../../host-machines.ts";
+import { tinyImage } from "../containers/tiny-image.ts";
+
+const uid = process.getuid?.() ?? 0;
+const connect = { env: {}, home: homedir(), uid, stateDir: stateFolder(process.env, uid) };
+const signal = AbortSignal.timeout(60_000);
+const stack = new AsyncDisposableStack();
+let machine: HostMachine;
+let host: HostAccess;
+
+beforeAll(async () => {
+  machine = stack.use(await startHostMachine({ name: "far" }));
+  const { address, identityFile, hostKey } = machine;
+  const ssh = { destination: `ubuntu@${address}`, identityFile, hostKey };
+  host = stack.use(await openHost({ name: "far", ssh }, { connect }));
+}, 120_000);
+afterAll(() => stack.disposeAsync(), 60_000);
+
+it("looks at a machine over SSH, and finds the engine that its login reaches with sudo", async () => {
+  const facts = await host.probe(signal);
+
+  expect(facts).toMatchObject({
+    name: "far",
+    user: "ubuntu",
+    sudo: true,
+    engines: [{ endpoint: "unix:///var/run/docker.sock", isDefault: true, usable: true }],
+  });
+  expect(host.sshCommand).toBe(`ssh ubuntu@${machine.address}`);
+});
+
+it("copies an image to an engine there, once", async () => {
+  const { docker: from } = await testEngine();
+  await using image = await tinyImage(from, `berth-test/copy-${process.pid}:1`);
+  const { docker: to } = await host.engine(undefined, signal);
+  const told: string[] = [];
+  const copy = () =>
+    copyImage(image.tag, { from, to, progress: (line) => told.push(line), signal });
+
+  expect(await copy()).toBe(true);
+  expect(await hasImage(to, image.tag)).toBe(true);
+  expect(await copy()).toBe(true);
+  expect(told).toEqual([`Copying ${image.tag}`]);
+});
+
+it("says of an image that nobody has that it is not there", async () => {
+  const { docker: from } = await testEngine();
+  const { docker: to } = await host.engine(undefined, signal);
+
+  const copied = await copyImage("berth-test/nobody:1", { from, to, progress: () => {}, signal });
+
+  expect(copied).toBe(false);
+});
+
+it("has no shell where only an engine is spoken to", async () => {
+  await using access = await openHost({ name: "net", docker: "tcp://192.0.2.1:2376" }, { connect });
+
+  expect(access.shell).toBeUndefined();
+  expect(access.address).toBe("192.0.2.1");
+});
