@@ -47,6 +47,23 @@ const EXPLANATIONS: readonly Explanation[] = [
   },
   {
     code: "ENGINE_REFUSED",
+    pattern: /cannot expose privileged port (\d+)/i,
+    message: ([, port]) =>
+      `This engine runs without root and may not open port ${port} of the host (below 1024).`,
+    remedy:
+      "Publish it on a port from 1024 on, or leave the host's part of the port out, and a free one is chosen.",
+  },
+  {
+    code: "ENGINE_REFUSED",
+    pattern:
+      /lchown [^:]*: invalid argument|unable to setup user: .*invalid argument|unmapped (?:user|group)/i,
+    message: () =>
+      "This engine runs without root and has no such user or group: its containers have the 65,536 ids or so that /etc/subuid and /etc/subgid give its owner.",
+    remedy:
+      "Use a smaller number for --user, widen both ranges on the engine's machine, or run the job on an engine that runs as root.",
+  },
+  {
+    code: "ENGINE_REFUSED",
     pattern: /non-overlapping IPv4 address pool|all predefined address pools/i,
     message: () => "The engine has no address range left for one more network.",
     remedy: "Run `docker network prune`, or widen default-address-pools of the engine.",

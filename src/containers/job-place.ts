@@ -26,7 +26,13 @@ import {
 import { attachContainer } from "./container-shell.ts";
 import { resolveUser, type UserIds } from "./container-user.ts";
 import { DOCKER_HOST, dindMount } from "./dind/dind-places.ts";
-import { createJobDind, type JobDind, needNetworkOfItsOwn } from "./dind/job-dind.ts";
+import {
+  createDindVolume,
+  createJobDind,
+  dindName,
+  type JobDind,
+  needNetworkOfItsOwn,
+} from "./dind/job-dind.ts";
 import { startDind } from "./dind/start-dind.ts";
 import { engineError, statusOf } from "./engine-error.ts";
 import { ensureImage, type ImageFacts } from "./images.ts";
@@ -43,10 +49,11 @@ import { jobLabels, type Labels } from "./labels.ts";
 import type { NodeVolume } from "./node-volume.ts";
 import type { Mount } from "./options/container-options.ts";
 import type { OptionFiles } from "./options/option-draft.ts";
-import { readBoundPorts, withoutTakenPort } from "./published-ports.ts";
+import { readBoundPorts, withoutRefusedPort } from "./published-ports.ts";
 import { type Leak, removeContainer, removeNetwork, removeVolume } from "./remove-objects.ts";
 import type { ContainerSettings } from "./settings.ts";
 import { TOOL_CACHE_PATH, toolCacheEntries } from "./tool-cache.ts";
+import { unheldLimits } from "./unheld-limits.ts";
 
 export type JobPlaceOptions = {
   /** The image of a job without `container:`. */
@@ -102,6 +109,7 @@ export async function openJobPlace(
     getsGpus: "always",
   });
   for (const note of wish.options.notes) progress(note);
+  for (const note of await unheldLimits(docker, wish)) progress(note);
   if (wish.options.config.Entrypoint !== undefined) {
     progress("--entrypoint changes nothing here: a job's container runs the shell for its steps.");
   }
@@ -138,10 +146,10 @@ export async function openJobPlace(
         continue;
       }
       signal.throwIfAborted();
-      const freed = withoutTakenPort(current, error);
-      if (freed === undefined) throw engineError(error, "make the job's container");
-      progress("A port of the host is taken; a free one is used instead.");
-      current = freed;
+      const yielded = withoutRefusedPort(current, error);
+      if (yielded === undefined) throw engineError(error, "make the job's container");
+      progress(yielded.note);
+      current = yielded.wish;
     }
   }
 }
@@ -172,7 +180,7 @@ async function makePlace(
   if (plan.dindImage !== undefined) needNetworkOfItsOwn(networksOf(wish, frame)[0]?.name);
   await using undo = new AsyncDisposableStack();
   undo.defer(() => removeMade("volume", volumeMade, docker, options));
-  const volumeMade = createDindVolume(docker, frame.name, plan);
+  const volumeMade = plan.dindImage ? createDindVolume(docker, frame.name, plan.labels) : undefined;
   await volumeMade;
 
   // Side by side: the engine looks for the network only when the container starts. Neither takes the signal, since a request that
@@ -258,22 +266,6 @@ function containerFrame(
   };
 }
 
-/** With a dot, which no job's own name has. */
-function dindName(container: string): string {
-  return `${container}.dind`;
-}
-
-async function createDindVolume(
-  docker: Docker,
-  container: string,
-  { labels, dindImage }: PlacePlan,
-): Promise<{ readonly id: string } | undefined> {
-  if (dindImage === undefined) return undefined;
-  const name = dindName(container);
-  await docker.createVolume({ Name: name, Labels: { ...labels } });
-  return { id: name };
-}
-
 async function makeDind(
   docker: Docker,
   container: Docker.Container,
@@ -330,11 +322,11 @@ async function createNetwork(
 /** Never throws: what stays is reported, and the sweep comes after. */
 async function removeMade(
   kind: "network" | "container" | "volume",
-  made: Promise<{ readonly id: string } | undefined>,
+  made: Promise<{ readonly id: string } | undefined> | undefined,
   docker: Docker,
   { onLeak }: JobPlaceOptions,
 ): Promise<void> {
-  const object = await made.catch(() => undefined);
+  const object = await made?.catch(() => undefined);
   if (object === undefined) return;
   const remove = { container: removeContainer, network: removeNetwork, volume: removeVolume };
   await remove[kind](docker, object.id).catch((cause) => onLeak({ kind, id: object.id, cause }));

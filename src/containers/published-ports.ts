@@ -30,18 +30,32 @@ export async function readBoundPorts(container: Docker.Container): Promise<Bound
   return found.filter((port) => !isTwin(port));
 }
 
-/**
- * The same wish with a free port in place of the one that the engine found taken; `undefined` when that is not what went wrong.
- */
-export function withoutTakenPort(wish: ContainerWish, error: unknown): ContainerWish | undefined {
-  const said = reasonOf(error);
-  if (!/port is already allocated|address already in use/i.test(said)) return undefined;
-  if (wish.ports.every(({ hostPort }) => hostPort === "")) return undefined;
+/** A wish that gave way to what the engine said of a port, and what to tell of it. */
+export type YieldedPorts = { readonly wish: ContainerWish; readonly note: string };
 
-  const taken = [...said.matchAll(/:(\d+)\b/g)].map(([, port]) => port);
-  const isTaken = ({ hostPort }: PortMapping) => taken.includes(hostPort);
+/** The same wish with a free port in place of the one that the engine cannot open; `undefined` when that is not what went wrong. */
+export function withoutRefusedPort(wish: ContainerWish, error: unknown): YieldedPorts | undefined {
+  if (wish.ports.every(({ hostPort }) => hostPort === "")) return undefined;
+  const said = reasonOf(error);
+  const privileged = /cannot expose privileged port (\d+)/i.exec(said)?.[1];
+  if (privileged !== undefined) {
+    return {
+      wish: withoutPorts(wish, [privileged]),
+      note: `This engine runs without root and may not open port ${privileged} of the host (below 1024); a free one is used instead.`,
+    };
+  }
+  if (!/port is already allocated|address already in use/i.test(said)) return undefined;
+  const taken = [...said.matchAll(/:(\d+)\b/g)].map(([, port = ""]) => port);
+  return {
+    wish: withoutPorts(wish, taken),
+    note: "A port of the host is taken; a free one is used instead.",
+  };
+}
+
+function withoutPorts(wish: ContainerWish, refused: readonly string[]): ContainerWish {
+  const isRefused = ({ hostPort }: PortMapping) => refused.includes(hostPort);
   // Where the engine does not say which, all of them give way.
-  const frees = wish.ports.some(isTaken) ? isTaken : () => true;
+  const frees = wish.ports.some(isRefused) ? isRefused : () => true;
   return {
     ...wish,
     ports: wish.ports.map((port) => (frees(port) ? { ...port, hostPort: "" } : port)),

@@ -13,13 +13,14 @@ import { joinNetworks } from "./job-place.ts";
 import { JOB_LABEL, jobLabels, KIND_LABEL, type Labels } from "./labels.ts";
 import type { OptionFiles } from "./options/option-draft.ts";
 import { type PortForwarder, startPortForwarder } from "./port-forwarder.ts";
-import { withoutTakenPort } from "./published-ports.ts";
+import { withoutRefusedPort } from "./published-ports.ts";
 import { type Leak, removeContainer } from "./remove-objects.ts";
 import { inOrder, readLastLines } from "./services-log.ts";
 import { readJobNetwork } from "./services-network.ts";
 import { needsForwarder, openPorts } from "./services-ports.ts";
 import { waitUntilReady, warnOfEnded, whyEnded } from "./services-ready.ts";
 import { ofService, planService, SERVICE_LABEL, type ServicePlan } from "./services-request.ts";
+import { unheldLimits } from "./unheld-limits.ts";
 
 export type ServicesOptions = {
   readonly jobId: string;
@@ -179,6 +180,7 @@ async function startService(
 ): Promise<Docker.ContainerInspectInfo> {
   try {
     for (const note of wish.options.notes) progress(note);
+    for (const note of await unheldLimits(docker, wish)) progress(note);
     const image = await ensureImage(docker, spec.image, {
       credentials: spec.credentials,
       dockerConfigDir,
@@ -199,11 +201,11 @@ async function startService(
         await container.start();
         return await container.inspect();
       } catch (error) {
-        const freed = withoutTakenPort(current, error);
-        if (freed === undefined) throw error;
-        progress("A port of the host is taken; a free one is used instead.");
+        const yielded = withoutRefusedPort(current, error);
+        if (yielded === undefined) throw error;
+        progress(yielded.note);
         await removeContainer(docker, container.id);
-        current = freed;
+        current = yielded.wish;
       }
     }
   } catch (error) {

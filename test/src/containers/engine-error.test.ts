@@ -21,6 +21,16 @@ it.each([
     "is taken",
   ],
   [
+    "Error starting userland proxy: error while calling PortManager.AddPort(): cannot expose privileged port 443, you can add 'net.ipv4.ip_unprivileged_port_start=443'",
+    "ENGINE_REFUSED",
+    "may not open port 443 of the host",
+  ],
+  [
+    "Error processing tar file(exit status 1): lchown /__w: invalid argument",
+    "ENGINE_REFUSED",
+    "no such user or group",
+  ],
+  [
     "could not find an available, non-overlapping IPv4 address pool among the defaults to assign to the network",
     "ENGINE_REFUSED",
     "no address range left",
