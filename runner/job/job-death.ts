@@ -2,13 +2,14 @@ import { BerthError, type ErrorCode } from "../errors.ts";
 
 /**
  * What ended a job that neither its steps nor its user did: memory or disk ran out, its engine or its container was lost, its time was up
- * (`timeout-minutes`, which running it again does not mend).
+ * (`timeout-minutes`, which running it again does not mend), its container did not get the GPUs that were leased to it.
  */
 export type JobDeath =
   | "out-of-memory"
   | "disk-full"
   | "engine-lost"
   | "container-lost"
+  | "gpu-mismatch"
   | "deadline";
 
 const BY_CODE: { readonly [code in ErrorCode]?: JobDeath } = {

@@ -10,9 +10,20 @@ export type ContainerLease = {
   readonly memoryBytes: number;
   /** UUIDs of GPUs and MIG slices. Absent: nothing is leased here, and `--gpus` means what it means to Docker. */
   readonly gpus?: readonly string[] | undefined;
+  /** How the engine hands them out; by NVIDIA's runtime when left out. */
+  readonly gpuAccess?: GpuAccess | undefined;
   /** Swap beside the memory may be as large as asked; else there is none. */
   readonly allowsSwap?: boolean;
 };
+
+/** How an engine gives a container its GPUs. */
+export type GpuAccess =
+  /** NVIDIA's runtime, or its hook. */
+  | { readonly by: "runtime" }
+  /** The Container Device Interface, where each GPU is named by its UUID. */
+  | { readonly by: "cdi" }
+  /** Device nodes, and the ids of the groups that may open them. */
+  | { readonly by: "nodes"; readonly nodes: readonly string[]; readonly groups: readonly string[] };
 
 /** Read by NVIDIA's container runtime, which an engine may have as its default; images with CUDA say `all` in it. */
 const NVIDIA_VARIABLE = "NVIDIA_VISIBLE_DEVICES";
@@ -36,7 +47,8 @@ export function withLease(
     delete limited.CpuPeriod;
   }
   const within = { ...wish, options: { ...wish.options, host: limited } };
-  return lease.gpus === undefined ? within : withGpus(within, lease.gpus, getsGpus);
+  const { gpus, gpuAccess = { by: "runtime" } } = lease;
+  return gpus === undefined ? within : withGpus(within, { gpus, gpuAccess }, getsGpus);
 }
 
 function limitsOf(host: HostSettings, lease: ContainerLease): HostSettings {
@@ -61,7 +73,7 @@ function atMost(limit: number, asked: number | undefined): number {
 
 function withGpus(
   wish: ContainerWish,
-  gpus: readonly string[],
+  { gpus, gpuAccess }: { readonly gpus: readonly string[]; readonly gpuAccess: GpuAccess },
   getsGpus: "always" | "asked",
 ): ContainerWish {
   const requests = wish.options.host.DeviceRequests ?? [];
@@ -69,16 +81,62 @@ function withGpus(
   const asks = others.length < requests.length;
   if (asks && gpus.length === 0) throw notLeased();
 
-  const isGiven = gpus.length > 0 && (asks || getsGpus === "always");
-  const leased = { Driver: "nvidia", DeviceIDs: gpus, Capabilities: [["gpu"]] };
-  const host = { ...wish.options.host, DeviceRequests: isGiven ? [...others, leased] : others };
-  const env = wish.env.filter((entry) => entry.split("=", 1)[0] !== NVIDIA_VARIABLE);
+  const env = wish.env.filter((entry) => nameOf(entry) !== NVIDIA_VARIABLE);
+  const without = { ...wish.options.host, DeviceRequests: others };
+  if (gpus.length === 0 || !(asks || getsGpus === "always")) {
+    const hidden = [...env, `${NVIDIA_VARIABLE}=void`];
+    return { ...wish, env: hidden, options: { ...wish.options, host: without } };
+  }
+  const host = { ...without, ...gpuSettings(gpus, gpuAccess, without) };
   return {
     ...wish,
-    // What was given the engine puts there itself.
-    env: isGiven ? env : [...env, `${NVIDIA_VARIABLE}=void`],
+    // What was given the engine puts into NVIDIA_VISIBLE_DEVICES itself.
+    env: gpuAccess.by === "nodes" ? env : [...env, ...cudaVariable(env, gpus)],
     options: { ...wish.options, host },
   };
+}
+
+/** What gives a container exactly these GPUs, beside the devices and groups that it has already. */
+export function gpuSettings(
+  gpus: readonly string[],
+  access: GpuAccess,
+  { DeviceRequests = [], Devices = [], GroupAdd = [] }: HostSettings = {},
+): Pick<HostSettings, "DeviceRequests" | "Devices" | "GroupAdd"> {
+  switch (access.by) {
+    case "runtime": {
+      const request = { Driver: "nvidia", DeviceIDs: gpus, Capabilities: [["gpu"]] };
+      return { DeviceRequests: [...DeviceRequests, request] };
+    }
+    case "cdi": {
+      const names = gpus.map((uuid) => `nvidia.com/gpu=${uuid}`);
+      return { DeviceRequests: [...DeviceRequests, { Driver: "cdi", DeviceIDs: names }] };
+    }
+    case "nodes": {
+      const nodes = access.nodes.map((path) => ({
+        PathOnHost: path,
+        PathInContainer: path,
+        CgroupPermissions: "rwm",
+      }));
+      return { Devices: [...Devices, ...nodes], GroupAdd: [...GroupAdd, ...access.groups] };
+    }
+    default:
+      return access satisfies never;
+  }
+}
+
+/**
+ * A container's GPUs are counted from 0, whichever they are on their machine; programs that read numbers out of this variable fail at UUIDs. Slices have
+ * no numbers. An author may have fewer.
+ */
+function cudaVariable(env: readonly string[], gpus: readonly string[]): string[] {
+  const name = "CUDA_VISIBLE_DEVICES";
+  if (env.some((entry) => nameOf(entry) === name)) return [];
+  const isSliced = gpus.some((uuid) => uuid.startsWith("MIG-"));
+  return [`${name}=${(isSliced ? gpus : gpus.map((_, at) => at)).join()}`];
+}
+
+function nameOf(entry: string): string {
+  return entry.split("=", 1)[0] ?? "";
 }
 
 function isForGpus({ Driver, DeviceIDs = [], Capabilities = [] }: DeviceRequest): boolean {

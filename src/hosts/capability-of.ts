@@ -28,7 +28,10 @@ export function capabilityOf(
       usable && rootless && !isDefault && kind === "docker",
   );
   const others = onlyDefault || hasRootless ? [] : beside.slice(0, 1);
-  const engines = [...byDefault, ...others].map(asProved);
+  const engines = [...byDefault, ...others].map((engine) => ({
+    ...asProved(engine),
+    gpusBy: waysToGpus(engine, facts),
+  }));
   return { ...facts, name, engines, machineId: machineOf(facts) };
 }
 
@@ -53,6 +56,16 @@ function noEngine(name: string, { engines, programs }: HostFacts): BerthError {
 function asProved(engine: EngineFacts): EngineFacts {
   const { limits = true } = engine.proved ?? {};
   return { ...engine, enforcesLimits: engine.enforcesLimits && limits === true };
+}
+
+/** NVIDIA's runtime where it is; as an ordinary user it needs a setting that CDI does without. */
+function waysToGpus(
+  { runtimes, cdi, rootless }: EngineFacts,
+  { programs, deviceInterfaces }: HostFacts,
+): "runtime" | "cdi" {
+  const hooks = ["nvidia-container-runtime-hook", "nvidia-container-runtime"];
+  const hasRuntime = runtimes.includes("nvidia") || hooks.some((hook) => hook in programs);
+  return cdi && deviceInterfaces.length > 0 && (rootless || !hasRuntime) ? "cdi" : "runtime";
 }
 
 /** Clones of a disk share one id, and containers of a machine the other: only both together tell machines apart. */

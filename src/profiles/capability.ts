@@ -22,6 +22,8 @@ export type EngineCapability = {
   readonly rootless: boolean;
   /** Memory and CPU limits hold on it. */
   readonly enforcesLimits: boolean;
+  /** How it hands out GPUs of NVIDIA; by their runtime when left out. */
+  readonly gpusBy?: "runtime" | "cdi";
 };
 
 /** `null` where it could not be found out. */
@@ -36,4 +38,6 @@ export type GpuCapability = {
   readonly usable: boolean;
   /** Why it is not usable. */
   readonly reason?: string;
+  /** What a container is given of a GPU that goes by its device nodes. */
+  readonly deviceNodes?: readonly string[];
 };

@@ -32,6 +32,11 @@ export const DEATH_WORDS: {
     isHosts: true,
     remedy: "Find out who or what removed the job's container on the host, then run the job again.",
   },
+  "gpu-mismatch": {
+    title: "Wrong GPUs",
+    isHosts: true,
+    remedy: "Look at the host's NVIDIA driver and container toolkit: berth host probe tells more.",
+  },
   deadline: {
     title: "Out of time",
     isHosts: false,

@@ -65,6 +65,39 @@ describe("the GPUs of a container", () => {
     ]);
   });
 
+  it("are named to CUDA as a container counts them, slices by their UUIDs, and fewer where its author says so", () => {
+    const envOf = (gpus: readonly string[], own: { [name: string]: string } = {}) =>
+      withLease(readContainer(spec("", own), {}, {}), { ...LEASE, gpus }, { getsGpus: "always" })
+        .env;
+
+    expect(envOf([GPU, "GPU-2"])).toEqual(["CUDA_VISIBLE_DEVICES=0,1"]);
+    expect(envOf(["MIG-1"])).toEqual(["CUDA_VISIBLE_DEVICES=MIG-1"]);
+    expect(envOf([GPU, "GPU-2"], { CUDA_VISIBLE_DEVICES: "1" })).toEqual([
+      "CUDA_VISIBLE_DEVICES=1",
+    ]);
+  });
+
+  it("come by name where the engine reads the Container Device Interface", () => {
+    expect(hostOf("--gpus all", { ...gpus, gpuAccess: { by: "cdi" } })).toEqual({
+      DeviceRequests: [{ Driver: "cdi", DeviceIDs: [`nvidia.com/gpu=${GPU}`] }],
+    });
+  });
+
+  it("come as device nodes, beside others, with the groups that may open them", () => {
+    const nodes = ["/dev/kfd", "/dev/dri/renderD128"];
+    const gpuAccess = { by: "nodes", nodes, groups: ["44", "105"] } as const;
+
+    expect(hostOf("--device /dev/fuse --group-add 5", { ...gpus, gpuAccess })).toMatchObject({
+      DeviceRequests: [],
+      Devices: [
+        { PathOnHost: "/dev/fuse" },
+        { PathOnHost: "/dev/kfd", PathInContainer: "/dev/kfd", CgroupPermissions: "rwm" },
+        { PathOnHost: "/dev/dri/renderD128" },
+      ],
+      GroupAdd: ["5", "44", "105"],
+    });
+  });
+
   it("are Docker's affair where nothing is leased at all", () => {
     expect(hostOf("--gpus all", { cpus: 1, memoryBytes: 0 })).toMatchObject({
       DeviceRequests: [{ Count: -1 }],
