@@ -1,4 +1,5 @@
 import { Command, Option } from "commander";
+import { containerCommand } from "./container.ts";
 import { demoCommand } from "./demo.ts";
 import { doctorCommand } from "./doctor.ts";
 import { engineCommand } from "./engine.ts";
@@ -68,6 +69,7 @@ function program(interrupts: Interrupts, logLevel: string): Command {
     .version(version(), "-V, --version")
     .addCommand(runCommand((files, flags) => startRun(files, flags)))
     .addCommand(demoCommand(interrupts))
+    .addCommand(containerCommand(signal))
     .addCommand(gcCommand(signal))
     .addCommand(doctorCommand(signal))
     .addCommand(engineCommand(signal))
