@@ -10,9 +10,13 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { availableParallelism, homedir, tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { connectEngine } from "../src/containers/connect-engine.ts";
+import { installPackages } from "../src/hosts/debian-packages.ts";
 import { findProgram } from "../src/hosts/find-program.ts";
+import { applySetup, type SetupEvent } from "../src/hosts/setup-step.ts";
 import { stateFolder } from "../src/store/state-folder.ts";
+import { testEngine } from "../test/engine.ts";
 import { prepareHostMachines } from "../test/host-machines.ts";
+import { ROOTLESS_PACKAGES, whyNoRootlessEngine } from "../test/rootless-engine.ts";
 import { debianProgram } from "../test/src/containers/debian-program.ts";
 
 /** Without it nothing can be mounted, and so no engine started. */
@@ -73,9 +77,23 @@ async function prepareFixtures(): Promise<void> {
   const say = (line: string) => console.error(`test: ${line}`);
   try {
     await prepareHostMachines(say);
+    await provideRootlessPackages(say);
   } catch (error) {
     say(`the machines that tests run on could not be prepared: ${String(error)}`);
   }
+}
+
+/** Packages are only installed on a machine whose engine Berth set up; elsewhere tests of rootless engines are left out where something is missing. */
+async function provideRootlessPackages(say: (line: string) => void): Promise<void> {
+  const engine = await testEngine();
+  if (engine.source === "berth" && process.getuid?.() === 0) {
+    const step = installPackages("Tests run a rootless engine.", ROOTLESS_PACKAGES);
+    const report = ({ type }: SetupEvent) =>
+      type === "step_started" && say(`${step.commands.join("; ")} (tests run a rootless engine)`);
+    await applySetup([step], { report, signal: new AbortController().signal });
+  }
+  const reason = await whyNoRootlessEngine();
+  if (reason !== undefined) say(`the tests of rootless engines are left out: ${reason}`);
 }
 
 /** A jest that ended without a result is one failure. */
