@@ -2,6 +2,7 @@ import { DIND_FOLDER, DIND_SOCKET } from "./dind-places.ts";
 
 /** The daemon's container prints these, each on a line of its own. */
 export const DIND_READY = "berth-dind: ready";
+export const DIND_FAILED = "berth-dind: no container can be run in it: ";
 export const DIND_PROVEN = "berth-dind: a container ran";
 
 /** Where inner containers ask for names, where their daemon cannot hand on its own name server: an address that is nobody's (RFC 5737). */
@@ -89,9 +90,22 @@ lead_names() {
   names="--dns ${NAME_SERVER}"
 }
 
+# It may need a C library, which the job's image need not have.
 leave_client() {
-  mkdir -p ${DIND_FOLDER}/bin ${DIND_FOLDER}/cli-plugins
-  cp -L "$(command -v docker)" ${DIND_FOLDER}/bin/docker
+  mkdir -p ${DIND_FOLDER}/bin ${DIND_FOLDER}/lib ${DIND_FOLDER}/cli-plugins
+  client=$(command -v docker)
+  libraries=$(LD_TRACE_LOADED_OBJECTS=1 "$client" 2>/dev/null </dev/null | grep -o '/[^ ]*/[^ /]*\\.so[^ ]*')
+  loader=
+  for library in $libraries; do
+    case \${library##*/} in ld-*) loader=\${library##*/} ;; esac
+  done
+  if [ -n "$loader" ]; then
+    cp -L $libraries "$client" ${DIND_FOLDER}/lib/
+    printf '#!/bin/sh\\nexec ${DIND_FOLDER}/lib/%s --library-path ${DIND_FOLDER}/lib ${DIND_FOLDER}/lib/docker "$@"\\n' "$loader" >${DIND_FOLDER}/bin/docker
+    chmod 755 ${DIND_FOLDER}/bin/docker
+  else
+    cp -L "$client" ${DIND_FOLDER}/bin/docker
+  fi
   for at in /usr/local/lib /usr/local/libexec /usr/lib /usr/libexec; do
     for plugin in $at/docker/cli-plugins/*; do
       [ -e "$plugin" ] && cp -L "$plugin" ${DIND_FOLDER}/cli-plugins/
@@ -100,9 +114,9 @@ leave_client() {
 }
 
 run_container() {
-  mkdir -p /tmp/proof && cp -L "$(command -v docker)" /tmp/proof/docker \\
-    && tar -C /tmp/proof -cf - docker | docker import - berth-proof >/dev/null \\
-    && docker run --rm berth-proof /docker --version >/dev/null && echo '${DIND_PROVEN}'
+  mkdir -p /tmp/proof && cp -L "$(command -v docker-init || command -v tini-static)" /tmp/proof/init \\
+    && tar -C /tmp/proof -cf - init | docker import - berth-proof \\
+    && docker run --rm berth-proof /init --version
 }
 
 await_daemon() {
@@ -110,7 +124,8 @@ await_daemon() {
   until docker version >/dev/null 2>&1; do sleep 0.1; done
   chmod 666 ${DIND_SOCKET}
   echo '${DIND_READY}'
-  [ -n "\${BERTH_PROOF:-}" ] && run_container
+  [ -n "\${BERTH_PROOF:-}" ] || return
+  if said=$(run_container 2>&1); then echo '${DIND_PROVEN}'; else echo "${DIND_FAILED}$said" | tr '\\n' ' '; echo; fi
 }
 
 for program in dockerd docker; do

@@ -4,6 +4,7 @@ import type Docker from "dockerode";
 import { pack } from "tar-stream";
 import { BerthError } from "../../../runner/errors.ts";
 import { statusOf } from "../engine-error.ts";
+import type { Labels } from "../labels.ts";
 import type { HostSettings } from "../options/container-options.ts";
 import { DIND_FOLDER, DIND_SOCKET, USUAL_SOCKET } from "./dind-places.ts";
 import { type DindMode, dindRequest } from "./dind-request.ts";
@@ -32,6 +33,22 @@ export function needNetworkOfItsOwn(network: string | undefined): void {
     message: `The job's container is on the network "${network}", which its own Docker daemon would change for others.`,
     remedy: "Take --network out of container.options, and the network out of the profile.",
   });
+}
+
+/** Of the daemon's container and of its socket's volume; with a dot, which no job's own name has. */
+export function dindName(container: string): string {
+  return `${container}.dind`;
+}
+
+/** The volume of the socket of a daemon whose job's container will have that name. */
+export async function createDindVolume(
+  docker: Docker,
+  container: string,
+  labels: Labels,
+): Promise<{ readonly id: string }> {
+  const name = dindName(container);
+  await docker.createVolume({ Name: name, Labels: { ...labels } });
+  return { id: name };
 }
 
 /**

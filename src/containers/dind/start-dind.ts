@@ -4,7 +4,7 @@ import { readEnd } from "../container-end.ts";
 import { readContainerLog } from "../container-shell.ts";
 import { reasonOf } from "../engine-error.ts";
 import type { DindMode } from "./dind-request.ts";
-import { DIND_READY } from "./dind-script.ts";
+import { DIND_FAILED, DIND_READY } from "./dind-script.ts";
 
 const PATIENCE_MS = 60_000;
 /** Beyond this a daemon's last words are not what it died of. */
@@ -41,6 +41,9 @@ export async function startDind(
   try {
     for await (const line of logLines(docker, container.id, AbortSignal.any([signal, patience]))) {
       if (line === until) return;
+      if (line.startsWith(DIND_FAILED)) {
+        throw unusable(mode, { why: `N${line.slice("berth-dind: n".length)}`, remedy });
+      }
       if (line !== DIND_READY && lastLines.push(line) > LAST_LINES) lastLines.shift();
     }
   } catch (error) {

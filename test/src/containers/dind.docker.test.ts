@@ -4,11 +4,12 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "@jest/glob
 import type Docker from "dockerode";
 import { pack } from "tar-stream";
 import type { DindMode } from "../../../src/containers/dind/dind-request.ts";
+import { proveDind } from "../../../src/containers/dind/prove-dind.ts";
 import { openJobPlace } from "../../../src/containers/job-place.ts";
 import { reopenJobPlace } from "../../../src/containers/reopen-job-place.ts";
 import { removeSiblings, siblingContainers } from "../../../src/containers/siblings.ts";
 import { prepareDindImage } from "../../../src/hosts/dind-image.ts";
-import { findLeftovers, jobImage, testEngine } from "../../engine.ts";
+import { findLeftovers, jobImage as makeJobImage, testEngine } from "../../engine.ts";
 import { debianProgram } from "./debian-program.ts";
 import { execIn } from "./exec-in.ts";
 import { tinyImage } from "./tiny-image.ts";
@@ -25,7 +26,7 @@ let leaks: unknown[];
 
 beforeAll(async () => {
   ({ docker } = await testEngine());
-  image = await jobImage();
+  image = await makeJobImage();
   const work = { progress: () => {}, signal: AbortSignal.timeout(300_000) };
   dindImage = await prepareDindImage(docker, { stateFolder: "/nowhere", ...work });
   made.use(await tinyImage(docker, TINY));
@@ -67,7 +68,8 @@ describe("a job's own Docker daemon", () => {
   );
 
   it("goes on with a job that another life of the service comes back to", async () => {
-    await using place = await open({ mode: "rootless" });
+    // An image with neither a client nor a C library.
+    await using place = await open({ mode: "rootless", jobImage: TINY });
     place.abandon();
     const reopened = await reopenJobPlace(docker, request(), { hostName: "here", onLeak });
     await using _removed = {
@@ -107,6 +109,17 @@ describe("a job's own Docker daemon", () => {
     });
   });
 
+  it("is proved beforehand, mode by mode", async () => {
+    leaks = [];
+
+    const proofs = await proveDind(
+      { docker },
+      { image: dindImage, modes: ["rootless"], signal: AbortSignal.timeout(60_000) },
+    );
+
+    expect(proofs).toEqual([{ mode: "rootless", works: true }]);
+  });
+
   it("is refused with its log, and the way to allow another mode, where it does not start", async () => {
     await expect(open({ mode: "rootless", dindImage: image })).rejects.toMatchObject({
       code: "DIND_UNUSABLE",
@@ -126,14 +139,15 @@ describe("a job's own Docker daemon", () => {
 type Wish = {
   mode: DindMode;
   dindImage?: string;
+  jobImage?: string;
   options?: string;
   lease?: { cpus: number; memoryBytes: number };
 };
 
-function open({ mode, dindImage: other = dindImage, options, lease }: Wish) {
+function open({ mode, dindImage: other = dindImage, jobImage = image, options, lease }: Wish) {
   leaks = [];
   return openJobPlace(docker, request(options), {
-    image,
+    image: jobImage,
     shellArgv: ["-c", "exec sleep 1000"],
     hostName: "here",
     dind: { mode, image: async () => other, remedy: "add these lines" },
