@@ -45,7 +45,7 @@ export function showSetup(terminal: Terminal): Disposable & { report(event: Setu
           const now = performance.now();
           running = { name: event.name, begin: now, line: "", said: now };
           terminal.write(`· ${event.name}: ${event.why}\n`);
-          for (const command of event.commands) terminal.write(`    ${command}\n`);
+          for (const command of event.commands) terminal.write(`    ${firstLine(command)}\n`);
           return;
         }
         case "step_progress":
@@ -70,6 +70,12 @@ export function showSetup(terminal: Terminal): Disposable & { report(event: Setu
       if (running) clear();
     },
   };
+}
+
+/** A file that a command writes would push everything else off the screen. */
+function firstLine(command: string): string {
+  const [first = "", ...more] = command.split("\n");
+  return more.length === 0 ? first : `${first} …`;
 }
 
 /** Programs colour what they print and move the cursor about; here that would garble the line. */

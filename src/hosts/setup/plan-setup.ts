@@ -55,10 +55,10 @@ function chooseEngine(facts: SetupFacts, wish: SetupWish): Choice {
   if (obstacle.docker === undefined && wish.allow.includes("docker")) {
     return { engine: "docker", fallbackReason: obstacle.rootless.reason, obstacles: [] };
   }
-  return {
-    engine: undefined,
-    obstacles: [obstacle.rootless, ...(obstacle.docker === undefined ? [] : [obstacle.docker])],
-  };
+  // Whoever wishes for a rootless one and allows no other asked nothing of the other.
+  const isAsked = wish.engine === undefined || wish.allow.includes("docker");
+  const others = isAsked && obstacle.docker !== undefined ? [obstacle.docker] : [];
+  return { engine: undefined, obstacles: [obstacle.rootless, ...others] };
 }
 
 /** An engine that answers is left as it is, whoever set it up. */

@@ -292,8 +292,16 @@ describe("a rootless Docker that cannot work", () => {
     });
 
     expect(plan).toMatchObject({ engine: undefined, steps: [] });
-    expect(plan.obstacles.map(({ part }) => part)).toEqual(["rootless", "docker"]);
-    expect(plan.obstacles[1]?.reason).toContain('"docker" is not among what is allowed');
+    expect(plan.obstacles.map(({ part }) => part)).toEqual(["rootless"]);
+  });
+
+  it("says that neither is allowed", () => {
+    const plan = planSetup(someMachine(), { ...NOBODY_ASKED, allow: [] });
+
+    expect(plan.obstacles.map(({ reason }) => reason)).toEqual([
+      expect.stringContaining('"rootless" is not among what is allowed'),
+      expect.stringContaining('"docker" is not among what is allowed'),
+    ]);
   });
 
   it("needs no sudo where an administrator did what takes it", () => {
