@@ -1,6 +1,7 @@
 import { BerthError } from "../../runner/errors.ts";
 import type { ContainerLease } from "../containers/container-lease.ts";
 import type { Capability } from "../profiles/capability.ts";
+import { chooseEngine } from "../profiles/choose-engine.ts";
 import { fits } from "../profiles/fits.ts";
 import { gpuUnits } from "../profiles/gpu-misfits.ts";
 import { matchLabels } from "../profiles/match-labels.ts";
@@ -12,6 +13,8 @@ export type RunLease = Disposable & {
   readonly lease: ContainerLease;
   /** It gets a Docker daemon of its own. */
   readonly hasDind: boolean;
+  /** Of the engine that has what the job needs; `undefined`: there is but one. */
+  readonly endpoint: string | undefined;
 };
 
 export type RunLeases = {
@@ -42,13 +45,14 @@ export function openRunLeases(probe: () => Promise<Capability>): RunLeases {
       if (misfits.length > 0) throw cannotRun(misfits);
 
       const { cpus = 0, memoryBytes = 0, dind: hasDind } = need;
+      const endpoint = chooseEngine(need, host.engines)?.endpoint;
       if (need.gpus === 0) {
-        return { lease: { cpus, memoryBytes }, hasDind, [Symbol.dispose]: () => {} };
+        return { lease: { cpus, memoryBytes }, hasDind, endpoint, [Symbol.dispose]: () => {} };
       }
       const gpus = await takeGpus(need, host, { progress, signal });
       return {
         lease: { cpus, memoryBytes, gpus },
-        hasDind,
+        ...{ hasDind, endpoint },
         [Symbol.dispose]() {
           for (const uuid of gpus) taken.delete(uuid);
           changed.resolve();

@@ -27,6 +27,8 @@ export type RunFlags = {
   readonly maxParallel: number;
   readonly backend: "docker" | "local";
   readonly docker?: string;
+  readonly host?: string;
+  readonly config?: string;
   readonly dind?: "rootless" | "capabilities" | "privileged";
   readonly keep?: true;
   readonly list?: true;
@@ -90,6 +92,10 @@ export function runCommand(action: (files: string[], flags: RunFlags) => Promise
         .default("docker"),
     )
     .option("--docker <endpoint>", "the engine to use, as in DOCKER_HOST")
+    .addOption(
+      new Option("--host <name>", "run on that host of berth.yml").conflicts(["docker", "backend"]),
+    )
+    .option("-c, --config <file>", "the configuration for --host; else as berth validate finds it")
     .addOption(
       new Option(
         "--dind <mode>",

@@ -1,20 +1,25 @@
 import { hostname } from "node:os";
 import { BerthError } from "../../runner/errors.ts";
+import { describeJobImage } from "../../runner/image/job-image.ts";
 import type { ExecuteJobDeps } from "../../runner/job/execute-job.ts";
 import { openLocalPlace } from "../../runner/job/local-place.ts";
-import { type ContainerPlacesOptions, containerPlaces } from "../container-places.ts";
-import type { Engine } from "../containers/connect-engine.ts";
+import { containerPlaces } from "../container-places.ts";
+import { connectEngine, type Engine } from "../containers/connect-engine.ts";
+import type { UserIds } from "../containers/container-user.ts";
+import { copyImage } from "../containers/copy-image.ts";
 import type { DindMode } from "../containers/dind/dind-request.ts";
 import type { JobDind } from "../containers/dind/job-dind.ts";
+import { hasImage } from "../containers/images.ts";
 import type { NodeVolume } from "../containers/node-volume.ts";
 import type { Leak } from "../containers/remove-objects.ts";
 import { capabilityOf } from "../hosts/capability-of.ts";
-import { findEngine } from "../hosts/find-engine.ts";
-import { prepareImages } from "../hosts/prepare-machine.ts";
-import { probeMachine } from "../hosts/probe-machine.ts";
+import type { HostAccess } from "../hosts/host-access.ts";
+import { openHost } from "../hosts/open-host.ts";
+import { type PrepareOptions, prepareImages } from "../hosts/prepare-machine.ts";
 import { chooseImage, type ImageMap } from "./choose-image.ts";
+import { openNamedHost } from "./read-hosts.ts";
 import { dindOfRun } from "./run-dind.ts";
-import { openRunLeases } from "./run-leases.ts";
+import { openRunLeases, type RunLease } from "./run-leases.ts";
 import { showSetup } from "./setup-progress.ts";
 import { thisMachine } from "./this-machine.ts";
 
@@ -22,6 +27,9 @@ export type RunPlacesOptions = {
   readonly flags: {
     readonly backend: "docker" | "local";
     readonly docker?: string;
+    /** A host of the configuration. */
+    readonly host?: string;
+    readonly config?: string;
     readonly dind?: DindMode;
   };
   readonly images: ImageMap;
@@ -33,7 +41,7 @@ export type RunPlacesOptions = {
 };
 
 /** Where the jobs of a run go. */
-export type RunPlaces = {
+export type RunPlaces = AsyncDisposable & {
   readonly open: ExecuteJobDeps["openPlace"];
   /** Absent on the local backend. */
   readonly engine?: Engine;
@@ -47,7 +55,7 @@ export type RunPlaces = {
  * @throws {BerthError} `ENGINE_NOT_FOUND`, `SETUP_FAILED`, `IMAGE_NOT_FOUND`
  */
 export async function openRunPlaces(options: RunPlacesOptions): Promise<RunPlaces> {
-  const { flags, images, warn } = options;
+  const { flags, warn } = options;
   if (flags.backend === "local") {
     warn(
       "The local backend isolates nothing: steps run on this machine, as you, without a container.",
@@ -58,34 +66,79 @@ export async function openRunPlaces(options: RunPlacesOptions): Promise<RunPlace
       if (container) warn(`The local backend makes no container ${container.image} for ${jobId}.`);
       return openLocalPlace(request, { ...opening, env });
     };
-    return { open, hasMisfits: () => false };
+    return { open, hasMisfits: () => false, [Symbol.asyncDispose]: async () => {} };
   }
-  const { engine, jobImage, nodeVolume } = await prepareForRun(options);
-  const places = {
+  await using opened = new AsyncDisposableStack();
+  const access = opened.use(await openAccess(options));
+  const prepared = enginesForRun(access, options);
+  const { engine } = await prepared(undefined);
+  const kept = opened.move();
+  return {
+    ...withLeases(access, prepared, options),
     engine,
-    hostName: hostname(),
-    nodeVolume,
-    jobImage,
-    imageFor: (labels: readonly string[]) => chooseImage(labels, images) ?? jobImage,
-    keeps: options.keeps,
-    onLeak: ({ kind, id }: Leak) =>
-      warn(`The ${kind} ${id} could not be removed; berth gc tries again.`),
+    [Symbol.asyncDispose]: () => kept.disposeAsync(),
   };
-  const dind = dindOfRun(engine, { mode: flags.dind, stateFolder: thisMachine(flags).stateDir });
-  return { ...withLeases(places, { ...options, dind }), engine };
+}
+
+async function openAccess({ flags, signal }: RunPlacesOptions): Promise<HostAccess> {
+  using progress = showSetup(process.stderr);
+  const options = { connect: thisMachine(flags), report: progress.report };
+  const access =
+    flags.host === undefined
+      ? await openHost({ name: hostname() }, options)
+      : await openNamedHost(flags.host, flags.config, options);
+  // Berth's own engine is started while its progress is shown.
+  await access.engine(undefined, signal);
+  return access;
+}
+
+/** An engine with what jobs need of it. */
+type Prepared = {
+  readonly engine: Engine;
+  readonly jobImage: string;
+  readonly nodeVolume?: NodeVolume;
+  readonly dind: JobDind;
+};
+type EnginesForRun = (endpoint: string | undefined) => Promise<Prepared>;
+
+/** Each engine is made ready when the first job comes to it. */
+function enginesForRun(access: HostAccess, options: RunPlacesOptions): EnginesForRun {
+  const known = new Map<string | undefined, Promise<Prepared>>();
+  return async (endpoint) => {
+    const engine = await access.engine(endpoint, options.signal);
+    const made = known.get(engine.endpoint) ?? prepareForRun(engine, access, options);
+    known.set(engine.endpoint, made);
+    return await made;
+  };
 }
 
 /** Holds jobs to what their labels ask for; those that ask for nothing go straight to their places. */
 function withLeases(
-  places: ContainerPlacesOptions,
-  { flags, signal, dind }: RunPlacesOptions & { readonly dind: JobDind },
+  access: HostAccess,
+  prepared: EnginesForRun,
+  options: RunPlacesOptions,
 ): Pick<RunPlaces, "open" | "hasMisfits"> {
-  const openPlain = containerPlaces(places);
-  const leases = openRunLeases(async () => {
-    const facts = await probeMachine({ connect: thisMachine(flags), signal });
-    return capabilityOf(facts, facts.name);
-  });
+  const { images, warn, signal } = options;
+  const leases = openRunLeases(async () =>
+    capabilityOf(await access.probe(signal), access.name, { onlyDefault: access.hasNamedEngine }),
+  );
+  const onLeak = ({ kind, id }: Leak) =>
+    warn(`The ${kind} ${id} could not be removed; berth gc tries again.`);
+  const knownUsers = new Map<string, UserIds>();
   let hasMisfits = false;
+
+  async function placesOn(endpoint: string | undefined, taken: RunLease | undefined) {
+    const { engine, jobImage, nodeVolume, dind } = await prepared(endpoint);
+    return containerPlaces({
+      ...{ engine, nodeVolume, jobImage, knownUsers, onLeak },
+      hostName: access.name,
+      imageFor: (labels: readonly string[]) => chooseImage(labels, images) ?? jobImage,
+      keeps: options.keeps,
+      ...(taken !== undefined && { lease: taken.lease, ...(taken.hasDind && { dind }) }),
+    });
+  }
+  let plain: Promise<RunPlaces["open"]> | undefined;
+
   return {
     hasMisfits: () => hasMisfits,
     async open(request, opening) {
@@ -93,41 +146,59 @@ function withLeases(
         hasMisfits ||= error instanceof BerthError && error.code === "HOST_UNUSABLE";
         throw error;
       });
-      if (taken === undefined) return await openPlain(request, opening);
-
-      const { lease, hasDind } = taken;
-      const open = containerPlaces({ ...places, lease, ...(hasDind && { dind }) });
-      const place = await open(request, opening).catch((error: unknown) => {
+      if (taken === undefined) {
+        plain ??= placesOn(undefined, undefined);
+        return await (await plain)(request, opening);
+      }
+      try {
+        const open = await placesOn(taken.endpoint, taken);
+        const place = await open(request, opening);
+        return {
+          ...place,
+          async [Symbol.asyncDispose]() {
+            using _taken = taken;
+            await place[Symbol.asyncDispose]();
+          },
+        };
+      } catch (error) {
         hasMisfits ||= error instanceof BerthError && error.code === "DIND_UNUSABLE";
         taken[Symbol.dispose]();
         throw error;
-      });
-      return {
-        ...place,
-        async [Symbol.asyncDispose]() {
-          using _taken = taken;
-          await place[Symbol.asyncDispose]();
-        },
-      };
+      }
     },
   };
 }
 
-async function prepareForRun({
-  flags,
-  needsJobImage,
-  signal,
-  warn,
-}: RunPlacesOptions): Promise<{ engine: Engine; jobImage: string; nodeVolume?: NodeVolume }> {
+async function prepareForRun(
+  engine: Engine,
+  access: HostAccess,
+  { flags, needsJobImage, signal, warn }: RunPlacesOptions,
+): Promise<Prepared> {
   using progress = showSetup(process.stderr);
+  const dind = dindOfRun(engine, { mode: flags.dind, stateFolder: thisMachine(flags).stateDir });
   const prepare = { connect: thisMachine(flags), report: progress.report, signal };
-  const engine = await findEngine(prepare);
   try {
+    if (access.sshCommand !== undefined) await copyFromHere(engine, prepare);
     const { jobImage, nodeVolume } = await prepareImages(engine, [], prepare);
-    return { engine, jobImage, nodeVolume };
+    return { engine, jobImage, nodeVolume, dind };
   } catch (error) {
     if (needsJobImage || signal.aborted) throw error;
     warn(`The job image cannot be made, and no job here needs it: ${String(error)}`);
-    return { engine, jobImage: "berth-job" };
+    return { engine, jobImage: "berth-job", dind };
   }
+}
+
+/** Where this machine has the job image; a machine without one makes its own. */
+async function copyFromHere(engine: Engine, prepare: PrepareOptions): Promise<void> {
+  const { tag } = await describeJobImage();
+  if (await hasImage(engine.docker, tag)) return;
+  const here = await connectEngine(prepare.connect).catch(() => undefined);
+  if (here === undefined) return;
+  const { report, signal } = prepare;
+  const name = "Copy the job image";
+  report({ type: "step_started", name, why: "Jobs without a container run in it.", commands: [] });
+  const progress = (line: string) => report({ type: "step_progress", name, line });
+  const begin = performance.now();
+  await copyImage(tag, { from: here.docker, to: engine.docker, progress, signal });
+  report({ type: "step_done", name, ms: performance.now() - begin });
 }

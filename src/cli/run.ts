@@ -103,7 +103,7 @@ async function runAll(
   const { first: cancel, second: kill } = interrupts;
   const keeper = keepFailed(flags.keep === true);
   let warn = io.warn;
-  const places = await openRunPlaces({
+  await using places = await openRunPlaces({
     flags,
     images: request.images,
     needsJobImage: runs.some((one) => usesJobImage(one, request.images)),
