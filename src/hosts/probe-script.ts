@@ -144,8 +144,9 @@ driver_gpus() {
 sockets() {
   uid=$(id -u)
   runtime=\${XDG_RUNTIME_DIR:-/run/user/$uid}
-  # The daemons that run tell where they listen, as far as this user may see them.
+  # This user's daemons and the system's tell where they listen; those of others are theirs.
   daemons=$(grep -lx dockerd /proc/[0-9]*/comm 2>/dev/null | while read -r comm; do
+    case $(stat -c %u "\${comm%/comm}") in 0|"$uid") ;; *) continue ;; esac
     tr '\\0' '\\n' <"\${comm%comm}cmdline" | sed -n 's|^\\(.*=\\)\\{0,1\\}unix://\\(/.*\\)|\\2|p'
     tr '\\0' '\\n' <"\${comm%comm}environ" | sed -n 's|^XDG_RUNTIME_DIR=\\(/.*\\)|\\1/docker.sock|p'
   done 2>/dev/null)

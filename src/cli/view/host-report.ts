@@ -2,8 +2,12 @@ import type { EngineFacts, GpuFacts, HostFacts } from "../../hosts/host-facts.ts
 import { formatSize } from "../../profiles/size.ts";
 import { alignedTable } from "./aligned-table.ts";
 
-/** All that probing a machine found out, for people. */
-export function hostReport(facts: HostFacts): string {
+/**
+ * All that probing a machine found out, for people.
+ *
+ * @param place Where it is: `ubuntu@10.0.0.5`.
+ */
+export function hostReport(facts: HostFacts, place = "this machine"): string {
   const { name, distribution, os, kernel, arch, cpus, memoryBytes, sudo, user } = facts;
   const disks = facts.disks.map(
     (disk, at) =>
@@ -12,21 +16,28 @@ export function hostReport(facts: HostFacts): string {
         `${disk.path}: ${formatSize(disk.freeBytes)} free of ${formatSize(disk.totalBytes)}`,
       ] as const,
   );
-  const root = user === "root" ? "this user is root" : sudo ? "sudo needs no password" : "no";
+  const root = user === "root" ? "the login is root" : sudo ? "sudo needs no password" : "no";
   const system = alignedTable([
-    ["host", `${name} (this machine)`],
+    ["host", `${name} (${place})`],
     ["system", `${distribution ?? os}, kernel ${kernel}, ${arch}`],
     ["CPUs", String(cpus)],
     ["memory", formatSize(memoryBytes)],
     ...disks,
     ["control groups", facts.cgroupVersion === null ? "none" : `v${facts.cgroupVersion}`],
     ["root", root],
+    ...clockRow(facts),
     ["runc", facts.runc ?? "not found"],
     ["NVIDIA toolkit", facts.nvidiaToolkit ?? "not found"],
   ]);
   return [system, engineTable(facts.engines), gpuTable(facts.gpus), notes(facts)]
     .filter(Boolean)
     .join("\n");
+}
+
+function clockRow({ clockSkewMs }: HostFacts): [string, string][] {
+  if (clockSkewMs === null || Math.abs(clockSkewMs) < 1000) return [];
+  const seconds = Math.round(Math.abs(clockSkewMs) / 1000);
+  return [["clock", `${seconds} s ${clockSkewMs > 0 ? "ahead" : "behind"}`]];
 }
 
 /** A line for each host. */
@@ -56,7 +67,9 @@ function engineTable(engines: readonly EngineFacts[]): string {
     engine.cgroupVersion === null ? "" : `v${engine.cgroupVersion} ${engine.cgroupDriver ?? ""}`,
     engine.runtimes.join(", "),
     engine.usable ? (engine.enforcesLimits ? "enforced" : "not enforced") : "",
-    engine.isDefault ? "berth run uses it" : "",
+    [engine.isDefault ? "jobs get it" : "", engine.throughSudo ? "by sudo" : ""]
+      .filter(Boolean)
+      .join(", "),
   ]);
   return alignedTable([
     ["  ENGINE", "API", "ENDPOINT", "STORAGE", "CGROUPS", "RUNTIMES", "LIMITS", ""],
@@ -106,12 +119,12 @@ function notes({ engines, gpus, warnings }: HostFacts): string {
   ].join("");
 }
 
-function engineName({ kind, version, rootless }: EngineFacts): string {
+export function engineName({ kind, version, rootless }: EngineFacts): string {
   const name = kind === "podman" ? "Podman" : "Docker";
   return [name, version, rootless ? "rootless" : undefined].filter(Boolean).join(" ");
 }
 
-function gpuSummary(gpus: readonly GpuFacts[]): string {
+export function gpuSummary(gpus: readonly GpuFacts[]): string {
   const usable = gpus.filter((gpu) => gpu.usable);
   const models = [...new Set(usable.map(({ model }) => model))];
   const good = models.map(

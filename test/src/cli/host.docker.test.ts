@@ -67,7 +67,7 @@ describe("berth host", () => {
     const list = await runBerth(["host", "ls"], withGpu());
 
     expect(probe.stdout).toMatch(/✓ 0 +NVIDIA H100 80GB HBM3 +79\.6 GiB +580\.159\.04 +13\.0/);
-    expect(probe.stdout).toMatch(/✓ Docker \S+ .*berth run uses it/);
+    expect(probe.stdout).toMatch(/✓ Docker \S+ .*jobs get it/);
     expect(list.stdout).toMatch(/^HOST .*\n\S+ .*1 × NVIDIA H100 80GB HBM3/);
   });
 
