@@ -15,8 +15,15 @@ export type InstallOptions = {
   readonly packages: readonly WantedPackage[];
 };
 
-const POLICY_FILE = "/usr/sbin/policy-rc.d";
+/** Debian asks it whether a package may start its service. One that the machine has stays in charge. */
+export const POLICY_FILE = "/usr/sbin/policy-rc.d";
 const POLICY_MARK = "Put here by Berth while it installs packages; safe to delete.";
+
+/** An installation that was interrupted may have left it. */
+export function isOwnPolicy(text: string): boolean {
+  return text.includes(POLICY_MARK);
+}
+
 /** What Docker's packages may start and enable; which engine runs is another step's choice. */
 const DOCKER_UNITS = "docker.service docker.socket containerd.service";
 
