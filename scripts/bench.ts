@@ -23,6 +23,7 @@ import { bareAttach, bareJobMs, execMs, idleContainer } from "./bench/bare-engin
 import { createFigures, median, medians } from "./bench/figures.ts";
 import { logSeconds, makeRepository, runAct, runBerth, workflowOf } from "./bench/run-workflow.ts";
 import { measureScheduler } from "./bench/scheduler-figures.ts";
+import { measureSsh } from "./bench/ssh-figures.ts";
 import { measureWebhooks } from "./bench/webhook-figures.ts";
 
 // These import the workflow parser, and so have to come after what makes that possible.
@@ -149,6 +150,8 @@ await measureActions({
 measureScheduler(note);
 
 await measureWebhooks(note);
+
+await measureSsh(note, { rounds, bareStepMs: bareStep });
 
 await measureService(note, { docker, image });
 await measureServiceMemory(note);
