@@ -5,6 +5,7 @@ import type { ServiceConfig } from "../config/resolve-files.ts";
 import { answerService } from "../fleet/answer-service.ts";
 import { type Claim, createClaim } from "../fleet/claim.ts";
 import type { HostPlaces } from "../fleet/host-places.ts";
+import { freeLostLeases } from "../fleet/lost-leases.ts";
 import { openFleet } from "../fleet/open-fleet.ts";
 import { reapLeases, reapRemains } from "../fleet/reap.ts";
 import { executionJobId } from "../fleet/run-job.ts";
@@ -53,7 +54,8 @@ export type Service = AsyncDisposable & {
   reload(config: ServiceConfig): void;
 };
 
-const PROBE_EVERY_MS = 30_000;
+/** With what a silent one is given to answer: a host that is gone is closed within 30 s. */
+const PROBE_EVERY_MS = 20_000;
 const REAP_EVERY_MS = 60_000;
 const TRIM_EVERY_MS = 3_600_000;
 /** A probe may wait for a driver, and make the job image. */
@@ -80,7 +82,19 @@ export async function openService(options: ServiceOptions): Promise<Service> {
   const scheduler = await openScheduler({ store: store.leases, hosts: [], limits: config.limits });
   const heartbeats = createHeartbeats();
   const app = opened.use(openGitHubApp({ ...appOptions(config), env, log }));
-  const hostWatch = watchHosts(hosts, { scheduler, store: store.hosts, log });
+  const hostOf = (name: string) => hosts.find((host) => host.name === name);
+  const isBusy = (jobId: string) => controls?.get(jobId) !== undefined;
+  let controls: { get(jobId: string): unknown } | undefined;
+  const hostWatch = opened.use(
+    watchHosts(hosts, {
+      ...{ scheduler, store: store.hosts, log },
+      async beforeOpen(host) {
+        await freeLostLeases({ scheduler, hostOf, log }, host.name);
+        // At the start nobody has come back to what runs yet.
+        if (controls !== undefined) await reapRemains([host], { store, isBusy, log });
+      },
+    }),
+  );
   const starting = AbortSignal.any([signal, ...(options.starting ? [options.starting] : [])]);
   await greetGitHub({ ...appOptions(config), env, log });
   await hostWatch.probe(starting);
@@ -92,10 +106,13 @@ export async function openService(options: ServiceOptions): Promise<Service> {
     hide: options.hide,
     config: () => config,
     claim: () => claim,
-    hostOf: (name) => hosts.find((host) => host.name === name),
+    hostOf,
+    doubt: (name) => hostWatch.doubt(name),
+    retellHosts: () => hostWatch.retell(),
     installation: (id) => app.installation(id),
     secretsFor: secretsIn(storeFolder, { config: () => config, hide: options.hide }),
   });
+  controls = fleet.controls;
   const api = answerService({
     ...{ store, storeFolder, fleet, scheduler, hostWatch },
     heartbeats: () => heartbeats.ages(),
@@ -123,8 +140,8 @@ export async function openService(options: ServiceOptions): Promise<Service> {
   const every = repeater({ log, signal, beat: (loop) => heartbeats.add(loop, LOOP_LIMIT_MS) });
   every("hosts", PROBE_EVERY_MS, () => hostWatch.probe(signal), { isDone: true });
   every("remains", REAP_EVERY_MS, async () => {
-    const isBusy = (jobId: string) => fleet.controls.get(jobId) !== undefined;
     await reapRemains(hosts, { store, isBusy, log });
+    await freeLostLeases({ scheduler, hostOf, log });
   });
   every("retention", TRIM_EVERY_MS, async () => {
     const keepMs = config.store.keepLogs.ms;

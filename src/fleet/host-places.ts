@@ -1,7 +1,7 @@
 import type { ExecuteJobDeps } from "../../runner/job/execute-job.ts";
 import type { DindMode } from "../containers/dind/dind-request.ts";
 import type { ContainerSettings } from "../containers/settings.ts";
-import type { Capability } from "../profiles/capability.ts";
+import type { Capability, WithheldGpu } from "../profiles/capability.ts";
 import type { Need } from "../profiles/need.ts";
 import type { LeaseRecord } from "../store/records.ts";
 
@@ -28,10 +28,30 @@ export type HostPlaces = AsyncDisposable & {
    * @throws {BerthError} `HOST_UNUSABLE` and errors of the engine: it cannot run jobs now.
    */
   probe(signal: AbortSignal): Promise<Capability>;
+  /** GPUs that no job may be given now, as far as it is known. */
+  withheldGpus?(): readonly WithheldGpu[];
+  /**
+   * Takes the GPUs of a job's lease on the machine itself, against others who run jobs there; `taken` when one of them has some. Disposing, which
+   * comes after all of the job is removed, lets them go and never throws.
+   *
+   * @throws {BerthError} `HOST_UNUSABLE`, `HOST_UNREACHABLE`, errors of the engine.
+   */
+  claimGpus?(
+    job: { readonly id: string } & Pick<PlaceTerms, "lease" | "need">,
+    signal: AbortSignal,
+  ): Promise<
+    (AsyncDisposable & { readonly taken?: undefined }) | { readonly taken: readonly WithheldGpu[] }
+  >;
   /** Makes a job's place, or comes back to the one that an earlier life made. */
   openPlace(terms: PlaceTerms): ExecuteJobDeps["openPlace"];
   /** Removes everything of a job. Never throws; what stays is told. */
   removeJob(jobId: string): Promise<void>;
-  /** Ids of jobs of this service that something is left of. */
+  /**
+   * Ids of jobs of this service that something is left of.
+   *
+   * @throws When the machine cannot be asked.
+   */
   jobsWithRemains(): Promise<string[]>;
+  /** Hears each time the way to the machine is lost, with the reason, and each time it is there again (`undefined`). Absent where nothing tells. */
+  onChange?(listener: (lost: Error | undefined) => void): Disposable;
 };

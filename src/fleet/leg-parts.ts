@@ -29,6 +29,9 @@ export type LegPartsOptions = {
   readonly store: Store;
   readonly scheduler: Pick<Scheduler, "place">;
   hostOf(name: string): HostPlaces | undefined;
+  retellHosts?(): Promise<void>;
+  /** Hears that a host has failed a job. */
+  doubt?(host: string): void;
   installation(id: number): Installation;
   /** Those that Berth holds; none of a run from a fork. */
   secretsFor(of: {
@@ -96,11 +99,12 @@ function partsOfJob(
   installation: Installation,
   options: LegPartsOptions,
 ): Omit<RunJobDeps, "report"> {
-  const { scheduler, hostOf, storeFolder, stateFolder, log, signal, version } = options;
+  const { scheduler, hostOf, retellHosts, doubt, storeFolder, stateFolder, log, signal, version } =
+    options;
   const { apiUrl, app } = options.config().github;
   const kept = keptTokens(options.store.notes, app.privateKey);
   return {
-    ...{ hostOf, version, log },
+    ...{ hostOf, version, log, ...(retellHosts && { retellHosts }), ...(doubt && { doubt }) },
     place: (request, waiting) => scheduler.place(request, waiting),
     openJournal: (id) =>
       openJobJournal(jobFolder(storeFolder, id), {

@@ -38,7 +38,8 @@ export async function reapLeases({
   store: Pick<Store, "jobs" | "leases">;
   log: Log;
 }): Promise<void> {
-  for (const { jobId } of await store.leases.all()) {
+  for (const { jobId, lost } of await store.leases.all()) {
+    if (lost !== undefined) continue; // something of it may still run
     const job = await store.jobs.get(jobId);
     if (job !== undefined && job.state !== "completed") continue;
     log.warn({ job: jobId }, "lease of a job that has ended is given back");

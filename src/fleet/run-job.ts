@@ -12,6 +12,10 @@ import type { JobJournal } from "../store/job-journal.ts";
 import { cancelOnceBack } from "./cancel-once-back.ts";
 import type { HostPlaces } from "./host-places.ts";
 import type { JobKeeper } from "./job-keeper.ts";
+import { clearRemains } from "./lost-leases.ts";
+
+/** For clean-up steps and what comes before the first step, and some more. */
+const LONGEST_END_MS = 10 * 60_000;
 
 /** A job that policy lets run, with what its labels and its profile come to. */
 export type AdmittedJob = {
@@ -47,6 +51,10 @@ export type JobTokens = AsyncDisposable & {
 export type RunJobDeps = {
   readonly place: Scheduler["place"];
   hostOf(name: string): HostPlaces | undefined;
+  /** Hears that a host has failed a job, so that it is looked at at once. */
+  doubt?(host: string): void;
+  /** Tells the scheduler what a host has found out of its GPUs. */
+  retellHosts?(): Promise<void>;
   openJournal(executionId: string): Promise<JobJournal>;
   /** The signal ends the wait for the first of them. */
   openTokens(job: AdmittedJob, executionId: string, signal: AbortSignal): Promise<JobTokens>;
@@ -81,10 +89,16 @@ export async function runJob(
   deps: RunJobDeps,
   signal: AbortSignal,
 ): Promise<JobResult> {
+  let mismatches = 0;
   for (;;) {
     const result = await tryOnce(job, keeper, deps, signal);
+    if (result === WAIT_AGAIN) continue;
     const { retries } = keeper.record;
-    if (!isHostsFault(result) || signal.aborted || retries >= job.retries) return result;
+    if (!isHostsFault(result) || signal.aborted) return result;
+    // Nothing of it has run: it costs no try, as long as there may be other GPUs.
+    const isFree = result.death === "gpu-mismatch" && ++mismatches <= MOST_MISMATCHES;
+    if (!isFree && retries >= job.retries + mismatches) return result;
+    if (isFree) await deps.retellHosts?.();
 
     const why = result.reason ?? "Its host failed it.";
     const changes = { state: "queued", retries: retries + 1, reason: why } as const;
@@ -92,12 +106,18 @@ export async function runJob(
     const forgotten = { checkRunId: undefined, host: undefined, startedAtMs: undefined };
     await keeper.change(
       { ...changes, ...forgotten },
-      `Is run again (${retries + 1} of ${job.retries}): ${why}`,
+      isFree ? `Goes elsewhere: ${why}` : `Is run again (${retries + 1} of ${job.retries}): ${why}`,
     );
     deps.log.warn({ job: keeper.record.id, death: result.death }, "job is run again");
     deps.report.restart();
   }
 }
+
+/** GPUs are kept from jobs when a container did not get them; of a fleet where that goes on more is wrong. */
+const MOST_MISMATCHES = 3;
+
+/** Others had taken the GPUs of its lease. */
+const WAIT_AGAIN = Symbol("waits again");
 
 /** A job that took too long would do so again. */
 function isHostsFault({ death }: JobResult): boolean {
@@ -119,7 +139,7 @@ async function tryOnce(
   keeper: JobKeeper,
   deps: RunJobDeps,
   signal: AbortSignal,
-): Promise<JobResult> {
+): Promise<JobResult | typeof WAIT_AGAIN> {
   const lease = await waitForPlace(job, keeper, deps, signal);
   if (lease === undefined) return (await endedBefore(keeper, deps)) ?? cancelledBefore(signal);
   await using _lease = lease;
@@ -143,6 +163,14 @@ async function tryOnce(
     return result;
   }
 
+  const claim = await claimGpus(job, { id, host, lease, journal }, deps, signal);
+  if (claim === WAIT_AGAIN) return WAIT_AGAIN;
+  if (claim instanceof BerthError) {
+    await using _tokens = await deps.openTokens(job, id, signal);
+    return { conclusion: "failure", outputs: {}, death: "engine-lost", reason: textOf(claim) };
+  }
+  await using _claim = claim;
+
   if (keeper.record.state !== "running") {
     const changes = { state: "running", host: host.name, startedAtMs: journal.startedAt } as const;
     const { profile } = job.need;
@@ -151,6 +179,29 @@ async function tryOnce(
   } else await deps.report.recall(journal.told());
 
   return await execute(job, { id, host, lease, journal }, deps, signal);
+}
+
+/** Takes the lease's GPUs on their machine. A job that runs already has them: who took them since is told in the log. */
+async function claimGpus(
+  { need }: AdmittedJob,
+  { id, host, lease, journal }: Try,
+  { retellHosts, log }: RunJobDeps,
+  signal: AbortSignal,
+): Promise<AsyncDisposable | undefined | BerthError | typeof WAIT_AGAIN> {
+  if (lease.record.gpus.length === 0 || host.claimGpus === undefined) return undefined;
+  const hasBegun = journal.checkpoints.length > 0;
+  try {
+    const claim = await host.claimGpus({ id, lease: lease.record, need }, signal);
+    if (claim.taken === undefined) return claim;
+    log.warn({ job: id, host: host.name, taken: claim.taken }, "GPUs are taken by others");
+  } catch (error) {
+    if (signal.aborted || !(error instanceof BerthError)) throw error;
+    if (!hasBegun) return error;
+    log.warn({ job: id, host: host.name, error: textOf(error) }, "GPUs not claimed again");
+  }
+  if (hasBegun) return undefined;
+  await retellHosts?.();
+  return WAIT_AGAIN;
 }
 
 /** A journal that cannot be read will not be better the next time: the job ends with the words for it. */
@@ -267,8 +318,17 @@ async function execute(
     cancellable.signal,
   );
   // What an engine that was gone could not remove when the place was left, or what an earlier life began to make.
-  if (result.death !== undefined || journal.generation > 1) await host.removeJob(id);
+  if (result.death !== undefined || journal.generation > 1) {
+    const isClear = await clearRemains(host, id);
+    if (!isClear) await lease.keepLost({ execution: id, untilMs: endOf(job) });
+  }
+  if (result.death !== undefined && result.death !== "deadline") deps.doubt?.(host.name);
   return result;
+}
+
+/** When a container that runs on unseen has ended itself at the latest. */
+function endOf({ description }: AdmittedJob): number {
+  return Date.now() + description.timeoutMinutes * 60_000 + LONGEST_END_MS;
 }
 
 /** @throws What may be over the next time. */

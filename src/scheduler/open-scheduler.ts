@@ -57,7 +57,8 @@ class StoredScheduler implements Scheduler {
     this.#now = now;
     this.#retryMs = retryMs;
     this.#placement = new Placement(limits);
-    this.#unclaimed = new Map(leases.map((lease) => [lease.jobId, lease]));
+    const claimable = leases.filter(({ lost }) => lost === undefined);
+    this.#unclaimed = new Map(claimable.map((lease) => [lease.jobId, lease]));
     for (const lease of leases) {
       this.#held.add(lease);
       this.#placement.take(lease);
@@ -166,7 +167,26 @@ class StoredScheduler implements Scheduler {
         this.#jobs.delete(record.jobId);
         await this.#giveBack(record);
       },
+      keepLost: async (lost) => {
+        if (!isHeld) return;
+        const kept = { ...record, jobId: `${lost.execution} (lost)`, lost };
+        await this.#store.replace(record.jobId, kept);
+        isHeld = false;
+        this.#jobs.delete(record.jobId);
+        this.#held.delete(record);
+        this.#placement.giveBack(record);
+        this.#held.add(kept);
+        this.#placement.take(kept);
+      },
     };
+  }
+
+  lost(): LeaseRecord[] {
+    return [...this.#held].filter(({ lost }) => lost !== undefined);
+  }
+
+  freeLost(lease: LeaseRecord): Promise<void> {
+    return this.#giveBack(lease);
   }
 
   /**

@@ -39,7 +39,14 @@ export type HostStatus = SchedulableHost & {
 };
 
 /** What a job was given. Disposing of it gives it back, durably. */
-export type Lease = AsyncDisposable & { readonly record: LeaseRecord };
+export type Lease = AsyncDisposable & {
+  readonly record: LeaseRecord;
+  /**
+   * Keeps what is leased from others though the job gives it up: its host was lost, and something of it may still run there. The job may be placed
+   * anew. Disposing does nothing then.
+   */
+  keepLost(lost: NonNullable<LeaseRecord["lost"]>): Promise<void>;
+};
 
 export type Scheduler = {
   /**
@@ -61,4 +68,8 @@ export type Scheduler = {
     readonly perOrganisation?: number | undefined;
   }): void;
   hosts(): HostStatus[];
+  /** What is leased to nobody any more and not free yet; see `Lease.keepLost`. */
+  lost(): LeaseRecord[];
+  /** Nothing of it runs any more. */
+  freeLost(lease: LeaseRecord): Promise<void>;
 };

@@ -25,16 +25,22 @@ export function leasesTable(database: DatabaseSync, { read, write }: CommitQueue
     }
   };
 
+  const insert = (lease: LeaseRecord): void => {
+    try {
+      addLease.run(lease.jobId, lease.leasedAtMs, toColumn(lease));
+    } catch (error) {
+      if (!isConstraint(error)) throw error;
+      throw new Error(`job ${lease.jobId} has a lease already`, { cause: error });
+    }
+    for (const gpu of lease.gpus) addGpuOf(lease, gpu);
+  };
+
   return {
-    add: (lease) =>
+    add: (lease) => write(() => insert(lease)),
+    replace: (jobId, lease) =>
       write(() => {
-        try {
-          addLease.run(lease.jobId, lease.leasedAtMs, toColumn(lease));
-        } catch (error) {
-          if (!isConstraint(error)) throw error;
-          throw new Error(`job ${lease.jobId} has a lease already`, { cause: error });
-        }
-        for (const gpu of lease.gpus) addGpuOf(lease, gpu);
+        remove.run(jobId);
+        insert(lease);
       }),
     remove: (jobId) => write(() => void remove.run(jobId)),
     all: () => read(() => fromColumns<LeaseRecord>(all.all())),

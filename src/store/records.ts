@@ -137,6 +137,13 @@ export type LeaseRecord = {
   /** UUIDs of whole GPUs and of MIG slices. */
   readonly gpus: readonly string[];
   readonly leasedAtMs: number;
+  /** Set once its job was given up because the host was lost: something of it may still run there. `jobId` is no job's then. */
+  readonly lost?: {
+    /** Whose remains are looked for. */
+    readonly execution: string;
+    /** When it has certainly ended: its container has ended itself by then. */
+    readonly untilMs: number;
+  };
 };
 
 /** A line of a job's history, for `berth jobs show`. */

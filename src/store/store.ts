@@ -58,6 +58,8 @@ export type Store = AsyncDisposable & {
     /** @throws when the job has one already, or one of the GPUs is leased. */
     add(lease: LeaseRecord): Promise<void>;
     remove(jobId: string): Promise<void>;
+    /** Puts one in the place of another, in one. */
+    replace(jobId: string, lease: LeaseRecord): Promise<void>;
     all(): Promise<LeaseRecord[]>;
   };
   readonly hosts: {

@@ -38,10 +38,15 @@ async function capable(name: string): Promise<Capability> {
   return capability;
 }
 
-async function watch(...hosts: HostPlaces[]) {
+async function watch(...given: (HostPlaces | { clear: (host: HostPlaces) => Promise<void> })[]) {
+  const hosts = given.filter((one) => "name" in one);
+  const beforeOpen = given.find((one) => "clear" in one)?.clear;
   const scheduler = await openScheduler({ store: store.leases, hosts: [], limits: {} });
   const log = quietLog();
-  const watching = watchHosts(hosts, { scheduler, store: store.hosts, log });
+  const watching = watchHosts(hosts, {
+    ...{ scheduler, store: store.hosts, log, patienceMs: 50 },
+    ...(beforeOpen && { beforeOpen }),
+  });
   const closed = () =>
     Object.fromEntries(scheduler.hosts().map((one) => [one.name, one.closed ?? "open"]));
   return { watching, closed, log };
@@ -100,4 +105,73 @@ it("opens no host again once all are closed", async () => {
   await watching.setDrained("a", false);
 
   expect(closed()).toEqual({ a: "The service is about to stop." });
+});
+
+it("closes a host that hangs while others work, and says what it does when it answers", async () => {
+  const answer = Promise.withResolvers<Capability>();
+  const { watching, closed } = await watch(
+    host("hangs", () => answer.promise),
+    host("works", () => capable("works")),
+  );
+
+  await watching.probe(signal);
+  const whileSilent = closed();
+  await watching.probe(signal);
+  answer.resolve(await capable("hangs"));
+  while (closed().hangs !== "open") await new Promise((resolve) => setImmediate(resolve));
+
+  expect(whileSilent).toEqual({ hangs: expect.stringMatching(/has not answered/), works: "open" });
+});
+
+it("looks at a host at once when something failed there", async () => {
+  let isThere = true;
+  const seen: boolean[] = [];
+  const { watching, closed } = await watch(
+    host("a", () => {
+      seen.push(isThere);
+      return isThere ? capable("a") : Promise.reject(new Error("No engine."));
+    }),
+  );
+  await watching.probe(signal);
+  isThere = false;
+  watching.doubt("a");
+  watching.doubt("none of ours");
+  while (closed().a === "open") await new Promise((resolve) => setImmediate(resolve));
+
+  expect(closed()).toEqual({ a: "No engine." });
+  expect(seen).toEqual([true, false]);
+});
+
+it("closes a host whose connection is lost, and clears it before it takes jobs again", async () => {
+  let told: (lost: Error | undefined) => void = () => {};
+  const cleared: string[] = [];
+  const one: HostPlaces = {
+    ...host("a", () => capable("a")),
+    onChange(listener) {
+      told = listener;
+      return { [Symbol.dispose]() {} };
+    },
+  };
+  const answers = [Promise.reject(new Error("No route.")), capable("a")];
+  for (const answer of answers) answer.catch(() => {});
+  let isFirst = true;
+  const { watching, closed } = await watch(
+    {
+      ...one,
+      probe: () => {
+        if (!isFirst) return answers.shift() ?? capable("a");
+        isFirst = false;
+        return capable("a");
+      },
+    },
+    { clear: async ({ name }) => void cleared.push(`${name} ${closed().a}`) },
+  );
+  await watching.probe(signal);
+
+  told(new Error("The connection to a was cut."));
+  while (closed().a !== "No route.") await new Promise((resolve) => setImmediate(resolve));
+  told(undefined);
+  while (closed().a !== "open") await new Promise((resolve) => setImmediate(resolve));
+
+  expect(cleared.at(-1)).toBe("a No route.");
 });

@@ -37,6 +37,11 @@ export function memoryLeases(): Store["leases"] & {
       await step(this);
       rows.delete(jobId);
     },
+    async replace(jobId, lease) {
+      await step(this);
+      rows.delete(jobId);
+      rows.set(lease.jobId, lease);
+    },
     all: () => Promise.resolve([...rows.values()]),
   };
 }
