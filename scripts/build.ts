@@ -26,6 +26,8 @@ const shared: BuildOptions = {
   // Stack traces name functions of the source.
   keepNames: true,
   legalComments: "none",
+  // ssh2 has a library that looks for its own folder, though it needs nothing from there.
+  define: { __dirname: "import.meta.dirname" },
   logLevel: "warning",
   plugins: [
     leaveOut(["ssh2", "@grpc/grpc-js", "@grpc/proto-loader", "protobufjs"]),

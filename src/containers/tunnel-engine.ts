@@ -38,10 +38,11 @@ const MOST_IDLE = 3;
 export async function connectThroughTunnel(options: TunnelOptions): Promise<Engine> {
   const { endpoint, dockerConfigDir, timeoutMs = TIMEOUT_MS, onCommand } = options;
   const agent = new TunnelAgent(options);
-  // dockerode would fill what is left out from this process's environment, hence every key.
-  const nothing = { socketPath: undefined, timeout: undefined };
-  const address = { protocol: "http" as const, host: "localhost", port: 80, agent };
-  const docker = new Docker({ ...nothing, ...address });
+  // dockerode would fill what is left out from this process's environment, hence every key. The agent decides where a stream leads; what looks
+  // like a path only keeps dockerode from taking addresses apart.
+  const settings = { protocol: "http" as const, socketPath: endpoint, agent };
+  const nothing = { host: undefined, port: undefined, timeout: undefined };
+  const docker = new Docker({ ...nothing, ...settings });
   if (onCommand !== undefined) tellCommands(docker, (command) => onCommand(command));
 
   try {

@@ -8,7 +8,7 @@ import { hostKeyAlgorithms, type KeyTrust, whyNotTrusted } from "./host-key.ts";
 import { knownKeysOf, readKnownHosts } from "./known-hosts.ts";
 import { type LoginMethods, loginMethods } from "./login-methods.ts";
 import type { Hop } from "./resolve-target.ts";
-import { connectionFailed, loginRefused } from "./ssh-errors.ts";
+import { connectionFailed, fieldOf, loginRefused } from "./ssh-errors.ts";
 
 /** A machine that let us in. */
 export type ConnectedHop = {
@@ -170,7 +170,7 @@ function loginAttempts(hop: Hop, { methods, unusable }: LoginMethods): LoginAtte
       }
     },
     isRefused(error) {
-      const level = error instanceof Error && "level" in error ? error.level : undefined;
+      const level = fieldOf(error, "level");
       // A server ends the connection of one who tried too often.
       return level === "client-authentication" || (tried.length > 0 && level !== "client-timeout");
     },

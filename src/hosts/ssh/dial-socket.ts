@@ -171,7 +171,7 @@ function explain(
     return {
       why: "sshd forbids forwarding, and the machine has nothing that could carry the bytes instead",
       remedy:
-        "Set `AllowStreamLocalForwarding yes` in sshd_config there, or install one of docker's command line, socat, nc (netcat-openbsd) or python3.",
+        "Set `AllowStreamLocalForwarding yes` in sshd_config there, or install one of docker's command line, socat, nc (netcat-openbsd), python3 or perl.",
     };
   }
   return {

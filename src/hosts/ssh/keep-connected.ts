@@ -138,7 +138,7 @@ function reasonOf({ reason }: AbortSignal): Error {
 }
 
 /** Whoever waits may give up; what is waited for goes on. */
-async function raced<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+export async function raced<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   const { promise: givenUp, reject } = Promise.withResolvers<never>();
   const giveUp = () => reject(signal.reason);
   if (signal.aborted) giveUp();

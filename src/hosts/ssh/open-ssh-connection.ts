@@ -4,7 +4,7 @@ import type { MachineShell } from "../machine-shell.ts";
 import { type BridgeLinks, bridgeLinks } from "./bridge-links.ts";
 import { dialSocket, type Way } from "./dial-socket.ts";
 import { endProcesses } from "./end-processes.ts";
-import { KeptConnection } from "./keep-connected.ts";
+import { KeptConnection, raced } from "./keep-connected.ts";
 import { type Link, openLink } from "./link.ts";
 import { type Hop, resolveTarget } from "./resolve-target.ts";
 import { runOverSsh } from "./run-over-ssh.ts";
@@ -46,10 +46,15 @@ export function openSshConnection(
   const shell: MachineShell = {
     async run(script, options) {
       const signal = AbortSignal.any([options.signal, kept.closing]);
-      return await scripts.add(
-        async () => runOverSsh(await kept.link(signal), script, { ...options, signal }),
-        { signal },
-      );
+      // Not the queue's own way to give up: it would leave what runs to itself.
+      const turn = Promise.withResolvers<void>();
+      const done = scripts.add(async () => {
+        turn.resolve();
+        signal.throwIfAborted();
+        return await runOverSsh(await kept.link(signal), script, { ...options, signal });
+      });
+      await raced(Promise.race([turn.promise, done]), signal);
+      return await done;
     },
   };
   const { user, host, port } = lastOf(hops);

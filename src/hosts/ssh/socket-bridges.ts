@@ -9,7 +9,7 @@ export type SocketLook = {
   readonly tools: readonly Tool[];
 };
 
-const TOOLS = ["docker", "socat", "nc", "python3"] as const;
+const TOOLS = ["docker", "socat", "nc", "python3", "perl"] as const;
 type Tool = (typeof TOOLS)[number];
 
 /** Looks at a socket; changes nothing. */
@@ -56,13 +56,19 @@ function commandOf(tool: Tool, path: string): string {
     case "nc":
       return `nc -N -U ${asOneWord(path)}`;
     case "python3":
-      return `python3 -c ${asOneWord(`exec(bytes.fromhex("${Buffer.from(PYTHON).toString("hex")}"))`)} ${asOneWord(path)}`;
+      return `python3 -c ${asOneWord(`exec(bytes.fromhex("${hex(PYTHON)}"))`)} ${asOneWord(path)}`;
+    case "perl":
+      return `perl -e ${asOneWord(`eval pack(q(H*),q(${hex(PERL)}))`)} ${asOneWord(path)}`;
     default:
       return tool satisfies never;
   }
 }
 
-/** Sent in hexadecimal, since no login shell may see a line break or a quote in it. */
+/** No login shell may see a line break or a quote in a program. */
+function hex(program: string): string {
+  return Buffer.from(program).toString("hex");
+}
+
 const PYTHON = `
 import os, socket, sys, threading
 s = socket.socket(socket.AF_UNIX)
@@ -82,4 +88,19 @@ while True:
     while data:
         data = data[os.write(1, data):]
 os._exit(0)
+`;
+
+const PERL = `
+use Socket;
+socket(S, AF_UNIX, SOCK_STREAM, 0) && connect(S, sockaddr_un($ARGV[0])) or die "$!\\n";
+sub carry {
+  my ($from, $to, $data) = @_;
+  while (sysread($from, $data, 65536)) {
+    while (length $data) { substr($data, 0, syswrite($to, $data) || exit) = ""; }
+  }
+}
+my $up = fork;
+if (!$up) { carry(*STDIN, *S); shutdown(S, 1); exit; }
+carry(*S, *STDOUT);
+kill 9, $up;
 `;

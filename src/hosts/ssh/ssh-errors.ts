@@ -104,11 +104,15 @@ function explain(hop: Hop, cause: unknown): { why: string; remedy: string } {
 }
 
 function isTimeout(error: unknown): boolean {
-  return error instanceof DOMException && error.name === "TimeoutError";
+  return fieldOf(error, "name") === "TimeoutError";
 }
 
 function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && "code" in error && typeof error.code === "string"
-    ? error.code
-    : undefined;
+  const code = fieldOf(error, "code");
+  return typeof code === "string" ? code : undefined;
+}
+
+/** Of an error, whoever made it. */
+export function fieldOf(error: unknown, name: string): unknown {
+  return typeof error === "object" && error !== null ? Reflect.get(error, name) : undefined;
 }
