@@ -3,15 +3,17 @@ import { BerthError } from "../runner/errors.ts";
 import type { JobPlaceRequest } from "../runner/job/container-spec.ts";
 import type { ExecuteJobDeps, JobPlace } from "../runner/job/execute-job.ts";
 import { DiedOf } from "../runner/job/job-death.ts";
-import { openShell } from "../runner/shell/open-shell.ts";
+import { type OpenShellOptions, openShell } from "../runner/shell/open-shell.ts";
 import { shellArgv } from "../runner/shell/preamble.ts";
 import type { KnownActions } from "./containers/action-volumes.ts";
+import { checkGpus } from "./containers/check-gpus.ts";
 import type { Engine } from "./containers/connect-engine.ts";
 import type { ContainerLease } from "./containers/container-lease.ts";
 import type { ContainerPlace } from "./containers/container-place.ts";
 import type { UserIds } from "./containers/container-user.ts";
 import type { JobDind } from "./containers/dind/job-dind.ts";
 import { removeJob } from "./containers/gc.ts";
+import type { ImageSupply } from "./containers/image-supply.ts";
 import { openJobPlace } from "./containers/job-place.ts";
 import type { Labels } from "./containers/labels.ts";
 import type { NodeVolume } from "./containers/node-volume.ts";
@@ -25,6 +27,8 @@ const NONCE_LABEL = "io.berth.nonce";
 
 export type ContainerPlacesOptions = {
   readonly engine: Pick<Engine, "docker" | "dockerConfigDir">;
+  /** Where images come from; left out: registries, with what `docker login` left. */
+  readonly supply?: ImageSupply | undefined;
   /** The name of this machine for events. */
   readonly hostName: string;
   /** Mounted read-only at `/__e`. */
@@ -45,6 +49,8 @@ export type ContainerPlacesOptions = {
   /** Remembers who a user name is in which image, for places that are opened from elsewhere too. */
   readonly knownUsers?: Map<string, UserIds> | undefined;
   onLeak(leak: Leak): void;
+  /** Hears that the connection to a job's shell was cut, and then that it is there again (`undefined`). */
+  onCut?: OpenShellOptions["onCut"];
   /** Asked when a job's container is about to go; true leaves it as it is, running. */
   keeps?(place: { readonly jobId: string; readonly containerId: string }): boolean;
 };
@@ -54,7 +60,8 @@ export function containerPlaces(options: ContainerPlacesOptions): ExecuteJobDeps
   const { knownUsers = new Map<string, UserIds>() } = options;
   const knownActions: KnownActions = new Map();
   const { engine, hostName, labels, onLeak } = options;
-  const { docker, dockerConfigDir } = engine;
+  const { docker } = engine;
+  const supply = supplyOf(options);
 
   return async (request, { journal, progress, placed, signal }) => {
     const reopen = () => reopenJobPlace(docker, request, { hostName, labels, onLeak });
@@ -85,7 +92,7 @@ export function containerPlaces(options: ContainerPlacesOptions): ExecuteJobDeps
       lease: options.lease,
       dind: options.dind,
       hasGuardedNetwork: options.hasGuardedNetwork,
-      dockerConfigDir,
+      supply,
       knownUsers,
       knownActions,
       generation: journal?.generation,
@@ -94,8 +101,19 @@ export function containerPlaces(options: ContainerPlacesOptions): ExecuteJobDeps
       onLeak,
       signal,
     });
+    await checkGpus(docker, place.containerId, { lease: options.lease, signal }).catch(
+      async (error: unknown) => {
+        await place[Symbol.asyncDispose]();
+        signal.throwIfAborted();
+        throw error;
+      },
+    );
     return withShell(place, { request, options, nonce, journal, resume: false, signal });
   };
+}
+
+function supplyOf({ supply, engine }: ContainerPlacesOptions): ImageSupply {
+  return { dockerConfigDir: engine.dockerConfigDir, ...supply };
 }
 
 type OpenedPlace = {
@@ -124,13 +142,13 @@ async function withShell(
     // What an earlier life had asked the engine for when it died came into being later.
     if (journal !== undefined) await removeJob(docker, request.jobId, options.onLeak);
   });
-  const shell = await openShell(place.backend, { nonce, journal, resume, signal }).catch(
-    async (cause: unknown) => {
-      isAbandoned = cause instanceof BerthError && cause.code === "SHELL_SUPERSEDED";
-      signal.throwIfAborted();
-      throw await whyNoShell(place, { resume, cause });
-    },
-  );
+  const { onCut } = options;
+  const opening = openShell(place.backend, { nonce, journal, resume, signal, onCut });
+  const shell = await opening.catch(async (cause: unknown) => {
+    isAbandoned = cause instanceof BerthError && cause.code === "SHELL_SUPERSEDED";
+    signal.throwIfAborted();
+    throw await whyNoShell(place, { resume, cause });
+  });
   undo.use(shell);
 
   const kept = undo.move();
@@ -151,7 +169,7 @@ async function withShell(
         image: options.jobImage ?? options.imageFor(request.labels),
         nodeVolume: options.nodeVolume?.name,
       },
-      dockerConfigDir: options.engine.dockerConfigDir,
+      supply: supplyOf(options),
       labels: options.labels,
       lease: options.lease,
       onLeak: options.onLeak,

@@ -1,5 +1,6 @@
 import type PQueue from "p-queue";
 import { BerthError, textOf } from "../runner/errors.ts";
+import { deathOf } from "../runner/job/job-death.ts";
 import { containerPlaces } from "./container-places.ts";
 import type { Engine } from "./containers/connect-engine.ts";
 import type { ContainerLease } from "./containers/container-lease.ts";
@@ -9,6 +10,7 @@ import { SERVED_LABEL } from "./containers/labels.ts";
 import type { Leak } from "./containers/remove-objects.ts";
 import { dindOfTerms } from "./dind-of-terms.ts";
 import type { HostPlaces, PlaceTerms } from "./fleet/host-places.ts";
+import { claimForJob, gpuAccessOf, hostGpusOf } from "./host-gpus-of.ts";
 import { capabilityOf } from "./hosts/capability-of.ts";
 import type { Capability } from "./profiles/capability.ts";
 import { chooseEngine } from "./profiles/choose-engine.ts";
@@ -20,6 +22,8 @@ export type EngineHostOptions = ReadyEnginesOptions & {
   readonly serviceId: string;
 };
 
+/** Of GPUs that were leased, and that the job's container did not get. */
+const UNFIT = "was not what the container of the last job got; it is tried again in ten minutes";
 /** Jobs that run already come before those that are to begin. */
 const COMING_BACK = 1;
 
@@ -33,6 +37,11 @@ export function openEngineHost(options: EngineHostOptions): HostPlaces {
   const engines = readyEngines(options);
   const knownUsers = new Map<string, UserIds>();
   let known: Capability | undefined;
+  /** Endpoints of engines that jobs may be on. */
+  const everUsable = new Set<string | undefined>();
+  const gpus = hostGpusOf({
+    ...{ access, log, owner: `service/${serviceId}`, engines: everyEngine },
+  });
   const onLeak = ({ kind, id, cause }: Leak) =>
     log.warn({ host: name, kind, id, cause: textOf(cause) }, "could not be removed yet");
 
@@ -44,25 +53,39 @@ export function openEngineHost(options: EngineHostOptions): HostPlaces {
     });
     await engines.anew(capability.engines[0]?.endpoint, signal);
     known = capability;
+    for (const { usable, endpoint } of capability.engines) if (usable) everUsable.add(endpoint);
+    if (capability.gpus.some(({ usable }) => usable)) await lookAtGpus(signal);
     return capability;
   }
 
-  async function engineFor(need: PlaceTerms["need"], signal: AbortSignal): Promise<ReadyEngine> {
-    const capability = known ?? (await look(signal));
-    const chosen = chooseEngine(need, capability.engines) ?? capability.engines[0];
-    return await engines.once(chosen?.endpoint, signal);
+  /** Jobs without GPUs can run where this fails. */
+  async function lookAtGpus(signal: AbortSignal): Promise<void> {
+    try {
+      await gpus?.look(signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      log.warn({ host: name, cause: textOf(error) }, "it is not known who uses the GPUs");
+    }
   }
 
-  /** All that this host's jobs may be on; those that do not answer now are left out. */
+  async function engineFor(need: PlaceTerms["need"], signal: AbortSignal) {
+    const host = known ?? (await look(signal));
+    const engine = chooseEngine(need, host.engines) ?? host.engines[0];
+    return { host, engine, ready: await engines.once(engine?.endpoint, signal) };
+  }
+
+  /** All that this host's jobs may be on, also those that no job would be given to now; those that do not answer are left out. */
   async function everyEngine(): Promise<Engine[]> {
-    const signal = AbortSignal.timeout(60_000);
-    const usable = known?.engines.filter((engine) => engine.usable) ?? [{ endpoint: undefined }];
-    const opened = await Promise.allSettled(
-      usable.map(({ endpoint }) => access.engine(endpoint, signal)),
-    );
+    const opened = await openEngines();
     const [first] = opened;
     if (first?.status === "rejected") throw first.reason;
     return opened.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
+  }
+
+  async function openEngines(): Promise<PromiseSettledResult<Engine>[]> {
+    const signal = AbortSignal.timeout(60_000);
+    const endpoints = everUsable.size === 0 ? [undefined] : [...everUsable];
+    return await Promise.allSettled(endpoints.map((endpoint) => access.engine(endpoint, signal)));
   }
 
   return {
@@ -77,14 +100,27 @@ export function openEngineHost(options: EngineHostOptions): HostPlaces {
       }
     },
     openPlace: (terms) => async (request, opening) => {
-      const ready = await engineFor(terms.need, opening.signal);
-      const place = placeOptions(ready, options, terms);
+      const { ready, host, engine } = await engineFor(terms.need, opening.signal);
+      const { gpus: uuids } = terms.lease;
+      const own = { host, engine, shell: access.shell };
+      const gpuAccess = await gpuAccessOf(uuids, own, opening.signal);
+      const place = placeOptions(ready, options, { ...terms, gpuAccess });
       const open = containerPlaces({ ...place, knownUsers, onLeak });
       const isComingBack = (opening.journal?.checkpoints.length ?? 0) > 0;
       return await inTurn(ready.opening, () => open(request, opening), {
         priority: isComingBack ? COMING_BACK : 0,
         signal: opening.signal,
+      }).catch((error: unknown) => {
+        if (deathOf(error) === "gpu-mismatch") gpus?.quarantine(uuids, UNFIT);
+        throw error;
       });
+    },
+    withheldGpus: () => gpus?.withheld() ?? [],
+    async claimGpus({ id, lease, need }, signal) {
+      if (gpus === undefined) return { [Symbol.asyncDispose]: async () => {} };
+      const { host, ready } = await engineFor(need, signal);
+      const wish = { job: id, uuids: lease.gpus, engine: ready.engine, host };
+      return await claimForJob(gpus, wish, signal);
     },
     async removeJob(jobId) {
       try {
@@ -95,10 +131,15 @@ export function openEngineHost(options: EngineHostOptions): HostPlaces {
     },
     async jobsWithRemains() {
       const found = await Promise.all(
-        (await everyEngine()).map(({ docker }) => jobsOfService(docker, serviceId)),
+        (await openEngines()).map((opened) => {
+          // What it holds is not known then, and no answer would say so.
+          if (opened.status === "rejected") throw opened.reason;
+          return jobsOfService(opened.value.docker, serviceId);
+        }),
       );
       return [...new Set(found.flat())];
     },
+    ...(access.onChange && { onChange: access.onChange }),
     // Jobs outlive the service.
     [Symbol.asyncDispose]: () => access[Symbol.asyncDispose](),
   };
@@ -107,9 +148,9 @@ export function openEngineHost(options: EngineHostOptions): HostPlaces {
 function placeOptions(
   { engine, jobImage, nodeVolume, isGuarded }: ReadyEngine,
   { access, serviceId, connect }: EngineHostOptions,
-  terms: PlaceTerms,
+  terms: PlaceTerms & Pick<ContainerLease, "gpuAccess">,
 ) {
-  const { lease, image, settings } = terms;
+  const { lease, image, settings, gpuAccess } = terms;
   return {
     engine,
     hostName: access.name,
@@ -118,7 +159,7 @@ function placeOptions(
     imageFor: () => image || settings?.image || jobImage,
     labels: { [SERVED_LABEL]: serviceId },
     settings,
-    lease: containerLease(lease, settings),
+    lease: { ...containerLease(lease, settings), gpuAccess },
     dind: dindOfTerms(engine, terms, { stateFolder: connect.stateDir }),
     hasGuardedNetwork: isGuarded,
   };

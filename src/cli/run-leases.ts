@@ -1,6 +1,8 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { BerthError } from "../../runner/errors.ts";
-import type { ContainerLease } from "../containers/container-lease.ts";
-import type { Capability } from "../profiles/capability.ts";
+import type { ContainerLease, GpuAccess } from "../containers/container-lease.ts";
+import type { GpuHold } from "../hosts/host-gpus.ts";
+import type { Capability, WithheldGpu } from "../profiles/capability.ts";
 import { chooseEngine } from "../profiles/choose-engine.ts";
 import { fits } from "../profiles/fits.ts";
 import { gpuUnits } from "../profiles/gpu-misfits.ts";
@@ -8,8 +10,8 @@ import { matchLabels } from "../profiles/match-labels.ts";
 import type { Need } from "../profiles/need.ts";
 import { readLabel } from "../profiles/read-label.ts";
 
-/** What one job of a run was given; disposing of it gives the GPUs back. */
-export type RunLease = Disposable & {
+/** What one job of a run was given; disposing of it gives the GPUs back, and never throws. */
+export type RunLease = AsyncDisposable & {
   readonly lease: ContainerLease;
   /** It gets a Docker daemon of its own. */
   readonly hasDind: boolean;
@@ -24,19 +26,41 @@ export type RunLeases = {
    * @throws {BerthError} `HOST_UNUSABLE` when this machine could never have it.
    */
   take(
-    labels: readonly string[],
-    options: { progress(line: string): void; readonly signal: AbortSignal },
+    job: { readonly id: string; readonly labels: readonly string[] },
+    options: TakeOptions,
   ): Promise<RunLease | undefined>;
 };
 
+type TakeOptions = { progress(line: string): void; readonly signal: AbortSignal };
+
+/** GPUs of the machine beside what this run knows of them: others may run jobs there. */
+export type RunGpus = {
+  /** Those that others have now. */
+  withheld(signal: AbortSignal): Promise<readonly WithheldGpu[]>;
+  /** Takes GPUs on the machine itself. */
+  claim(
+    wish: {
+      readonly job: string;
+      readonly uuids: readonly string[];
+      readonly host: Capability;
+      readonly endpoint: string | undefined;
+    },
+    signal: AbortSignal,
+  ): Promise<GpuHold & { readonly access?: GpuAccess }>;
+  /** How often to look whether others have given theirs back, in milliseconds. */
+  readonly lookEveryMs?: number;
+};
+
+const LOOK_EVERY_MS = 2000;
+
 /** Leases of the jobs of one `berth run`. `probe` is asked once, and only when some job's labels need an answer. */
-export function openRunLeases(probe: () => Promise<Capability>): RunLeases {
+export function openRunLeases(probe: () => Promise<Capability>, machine: RunGpus): RunLeases {
   const taken = new Set<string>();
   let known: Promise<Capability> | undefined;
   let changed = Promise.withResolvers<void>();
 
   return {
-    async take(labels, { progress, signal }) {
+    async take({ id, labels }, options) {
       const need = needOf(labels);
       if (need === undefined) return undefined;
       known ??= probe();
@@ -46,38 +70,84 @@ export function openRunLeases(probe: () => Promise<Capability>): RunLeases {
 
       const { cpus = 0, memoryBytes = 0, dind: hasDind } = need;
       const endpoint = chooseEngine(need, host.engines)?.endpoint;
+      const common = { hasDind, endpoint };
       if (need.gpus === 0) {
-        return { lease: { cpus, memoryBytes }, hasDind, endpoint, [Symbol.dispose]: () => {} };
+        return { ...common, lease: { cpus, memoryBytes }, [Symbol.asyncDispose]: async () => {} };
       }
-      const gpus = await takeGpus(need, host, { progress, signal });
+      const { uuids, hold, access } = await takeGpus({ id, need, host, endpoint }, options);
       return {
-        lease: { cpus, memoryBytes, gpus },
-        ...{ hasDind, endpoint },
-        [Symbol.dispose]() {
-          for (const uuid of gpus) taken.delete(uuid);
-          changed.resolve();
-          changed = Promise.withResolvers();
+        ...common,
+        lease: { cpus, memoryBytes, gpus: uuids, gpuAccess: access },
+        async [Symbol.asyncDispose]() {
+          await hold[Symbol.asyncDispose]();
+          giveBack(uuids);
         },
       };
     },
   };
 
-  async function takeGpus(
-    need: Need,
-    host: Capability,
-    { progress, signal }: { progress(line: string): void; readonly signal: AbortSignal },
-  ): Promise<string[]> {
-    for (let isFirst = true; ; isFirst = false) {
-      signal.throwIfAborted();
-      const free = gpuUnits(need, host).filter(({ uuid }) => !taken.has(uuid));
-      if (free.length >= need.gpus) {
-        const gpus = free.slice(0, need.gpus).map(({ uuid }) => uuid);
-        for (const uuid of gpus) taken.add(uuid);
-        return gpus;
-      }
-      if (isFirst) progress("Waiting for GPUs that other jobs of this run have.");
-      await Promise.race([changed.promise, aborted(signal)]);
+  function giveBack(uuids: readonly string[]): void {
+    for (const uuid of uuids) taken.delete(uuid);
+    changed.resolve();
+    changed = Promise.withResolvers();
+  }
+
+  type Wish = {
+    readonly id: string;
+    readonly need: Need;
+    readonly host: Capability;
+    readonly endpoint: string | undefined;
+  };
+
+  async function takeGpus(wish: Wish, { progress, signal }: TakeOptions) {
+    const { lookEveryMs = LOOK_EVERY_MS } = machine;
+    let told: string | undefined;
+    for (;;) {
+      const tried = await tryGpus(wish, signal);
+      if (tried.kind === "got") return tried;
+      if (tried.why !== told) progress(tried.why);
+      told = tried.why;
+      const others = tried.isForOthers ? [sleep(lookEveryMs)] : [];
+      await Promise.race([changed.promise, aborted(signal), ...others]);
     }
+  }
+
+  async function tryGpus({ id, need, host, endpoint }: Wish, signal: AbortSignal) {
+    const all = gpuUnits(need, host);
+    const inTheWay = new Map<string, string>();
+    const ofOthers = (found: readonly WithheldGpu[]) => {
+      for (const { uuid, why } of found) inTheWay.set(uuid, `${uuid} ${why}`);
+    };
+    ofOthers(await machine.withheld(signal));
+    for (;;) {
+      signal.throwIfAborted();
+      const free = all.filter(({ uuid, gpu }) =>
+        [uuid, gpu.uuid ?? uuid].every((one) => !taken.has(one) && !inTheWay.has(one)),
+      );
+      if (free.length < need.gpus) break;
+      const uuids = free.slice(0, need.gpus).map(({ uuid }) => uuid);
+      for (const uuid of uuids) taken.add(uuid);
+      const claiming = machine.claim({ job: id, uuids, host, endpoint }, signal);
+      const hold = await claiming.catch((error: unknown) => {
+        giveBack(uuids);
+        throw error;
+      });
+      if (hold.taken === undefined) {
+        return { kind: "got", uuids, hold, access: hold.access } as const;
+      }
+      giveBack(uuids);
+      ofOthers(hold.taken);
+      // Whoever is in the way may be in the way of none that was asked for: no reason to ask for ever.
+      if (!hold.taken.some(({ uuid }) => all.some((unit) => unit.uuid === uuid))) break;
+    }
+    const concerned = all.flatMap(
+      ({ uuid, gpu }) => inTheWay.get(uuid) ?? inTheWay.get(gpu.uuid ?? "") ?? [],
+    );
+    const why =
+      concerned.length === 0
+        ? "Waiting for GPUs that other jobs of this run have."
+        : `Waiting for GPUs: ${[...new Set(concerned)].join(", ")}.`;
+    return { kind: "waits", why, isForOthers: inTheWay.size > 0 } as const;
   }
 }
 

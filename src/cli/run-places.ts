@@ -19,6 +19,7 @@ import { type PrepareOptions, prepareImages } from "../hosts/prepare-machine.ts"
 import { chooseImage, type ImageMap } from "./choose-image.ts";
 import { openNamedHost } from "./read-hosts.ts";
 import { dindOfRun } from "./run-dind.ts";
+import { runGpus } from "./run-gpus.ts";
 import { openRunLeases, type RunLease } from "./run-leases.ts";
 import { showSetup } from "./setup-progress.ts";
 import { thisMachine } from "./this-machine.ts";
@@ -119,8 +120,10 @@ function withLeases(
   options: RunPlacesOptions,
 ): Pick<RunPlaces, "open" | "hasMisfits"> {
   const { images, warn, signal } = options;
-  const leases = openRunLeases(async () =>
-    capabilityOf(await access.probe(signal), access.name, { onlyDefault: access.hasNamedEngine }),
+  const leases = openRunLeases(
+    async () =>
+      capabilityOf(await access.probe(signal), access.name, { onlyDefault: access.hasNamedEngine }),
+    runGpus(access, { warn }),
   );
   const onLeak = ({ kind, id }: Leak) =>
     warn(`The ${kind} ${id} could not be removed; berth gc tries again.`);
@@ -142,10 +145,12 @@ function withLeases(
   return {
     hasMisfits: () => hasMisfits,
     async open(request, opening) {
-      const taken = await leases.take(request.labels, opening).catch((error: unknown) => {
-        hasMisfits ||= error instanceof BerthError && error.code === "HOST_UNUSABLE";
-        throw error;
-      });
+      const taken = await leases
+        .take({ id: request.jobId, labels: request.labels }, opening)
+        .catch((error: unknown) => {
+          hasMisfits ||= error instanceof BerthError && error.code === "HOST_UNUSABLE";
+          throw error;
+        });
       if (taken === undefined) {
         plain ??= placesOn(undefined, undefined);
         return await (await plain)(request, opening);
@@ -156,13 +161,13 @@ function withLeases(
         return {
           ...place,
           async [Symbol.asyncDispose]() {
-            using _taken = taken;
+            await using _taken = taken;
             await place[Symbol.asyncDispose]();
           },
         };
       } catch (error) {
         hasMisfits ||= error instanceof BerthError && error.code === "DIND_UNUSABLE";
-        taken[Symbol.dispose]();
+        await taken[Symbol.asyncDispose]();
         throw error;
       }
     },

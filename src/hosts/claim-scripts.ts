@@ -76,8 +76,9 @@ exit $code`;
 }
 
 /** Prints `GPU-…, PID, PROGRAM` for all that computes on GPUs. Without `nvidia-smi` nothing is known of that. */
-export const COMPUTE_APPS = `! command -v nvidia-smi >/dev/null 2>&1 ||
-  nvidia-smi --query-compute-apps=gpu_uuid,pid,process_name --format=csv,noheader`;
+const COMPUTE_APPS = `limited() { if command -v timeout >/dev/null 2>&1; then timeout 10 "$@"; else "$@"; fi; }
+! command -v nvidia-smi >/dev/null 2>&1 ||
+  limited nvidia-smi --query-compute-apps=gpu_uuid,pid,process_name --format=csv,noheader`;
 
 const LIST = `for name in *; do
   held=$(readlink "$name") && printf '%s\\t%s\\n' "$name" "$held"

@@ -142,8 +142,22 @@ export function hostGpus(options: HostGpusOptions): HostGpus {
     }
   }
 
+  /** What this process keeps from jobs. */
+  function kept(): WithheldGpu[] {
+    for (const [uuid, { untilMs }] of unfit) if (performance.now() > untilMs) unfit.delete(uuid);
+    return [
+      ...[...unfit].map(([uuid, { why }]) => ({ uuid, why })),
+      ...[...leftOver].map(([uuid, why]) => ({ uuid, why })),
+    ];
+  }
+
   return {
     async claim(wishes, signal) {
+      // The last job of a GPU may have left it in use a moment ago.
+      const inTheWay = kept().filter(({ uuid }) =>
+        wishes.units.some((unit) => unit.uuid === uuid || unit.gpu === uuid),
+      );
+      if (inTheWay.length > 0) return { taken: inTheWay };
       const id = `${ownBeginning}${wishes.job}`;
       const claim = { id, owner, engine: wishes.engine, job: wishes.job };
       const take = async () =>
@@ -173,16 +187,7 @@ export function hostGpus(options: HostGpusOptions): HostGpus {
       }
     },
     look: async (signal) => void (await look(signal)),
-    withheld() {
-      for (const [uuid, { untilMs }] of unfit) {
-        if (performance.now() > untilMs) unfit.delete(uuid);
-      }
-      return [
-        ...[...unfit].map(([uuid, { why }]) => ({ uuid, why })),
-        ...[...leftOver].map(([uuid, why]) => ({ uuid, why })),
-        ...others,
-      ];
-    },
+    withheld: () => [...kept(), ...others],
     quarantine(uuids, why) {
       const untilMs = performance.now() + UNFIT_MS;
       for (const uuid of uuids) unfit.set(uuid, { why, untilMs });

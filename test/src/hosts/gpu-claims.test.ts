@@ -182,7 +182,7 @@ describe("a look at a machine's GPUs", () => {
   });
 
   it("knows nothing of what computes when the driver does not answer", async () => {
-    const failing = "nvidia-smi() { return 9; }";
+    const failing = "timeout() { return 9; }; nvidia-smi() { return 9; }";
 
     const look = await lookAtGpus(
       { run: (script, o) => shell.run(`${failing}\n${script}`, o) },

@@ -165,8 +165,10 @@ it("withholds a GPU that a container did not get, though it looks idle", async (
   gpus.quarantine(["GPU-1"], "was not in the container");
 
   await gpus.look(signal);
+  const hold = await gpus.claim({ job: "a", engine: "e", units: ONE }, signal);
 
   expect(gpus.withheld()).toEqual([{ uuid: "GPU-1", why: "was not in the container" }]);
+  expect(hold).toEqual({ taken: gpus.withheld() });
 });
 
 it("knows the GPU that a slice was cut from", () => {
