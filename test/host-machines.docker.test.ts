@@ -1,7 +1,11 @@
 import { once } from "node:events";
 import { connect } from "node:net";
+import { hostname } from "node:os";
 import { afterAll, beforeAll, expect, it } from "@jest/globals";
-import { jobImage } from "./engine.ts";
+import { OWNER_LABEL } from "../src/containers/labels.ts";
+import { jobImage, prepare, testEngine } from "./engine.ts";
+import { HOST_LABEL } from "./host-container.ts";
+import { hostImage } from "./host-image.ts";
 import { type HostMachine, startHostMachine } from "./host-machines.ts";
 
 const GPU = "GPU-11111111-2222-3333-4444-555555555555";
@@ -48,6 +52,14 @@ it("is the same machine after its power was cut", async () => {
   expect(await greeting()).toMatch(/^SSH-2\.0-/);
 });
 
+it("has its engine again after that was restarted, and its containers ended", async () => {
+  await host.exec(`docker run --detach --name lasting ${await jobImage()} sleep infinity`);
+  await host.restartEngine();
+  const { stdout } = await host.exec("docker inspect --format '{{.State.Status}}' lasting");
+
+  expect(stdout).toBe("exited\n");
+});
+
 it("cannot be reached without its cable", async () => {
   await host.disconnect();
   const unplugged = await greeting();
@@ -55,6 +67,20 @@ it("cannot be reached without its cable", async () => {
 
   expect(unplugged).toBeUndefined();
   expect(await greeting()).toMatch(/^SSH-2\.0-/);
+});
+
+it("goes when a later one starts, where the process that made it is dead", async () => {
+  const { docker } = await testEngine();
+  await prepare([hostImage("bare")]);
+  const abandoned = await docker.createContainer({
+    Image: hostImage("bare").tag,
+    Labels: { [HOST_LABEL]: "", [OWNER_LABEL]: `${hostname()}:4000000:gone/0/0` },
+  });
+
+  await using bare = await startHostMachine({ engine: false });
+
+  expect((await bare.exec("command -v dockerd")).exitCode).not.toBe(0);
+  await expect(abandoned.inspect()).rejects.toMatchObject({ statusCode: 404 });
 });
 
 /** What its sshd says first; `undefined` when nothing comes. */

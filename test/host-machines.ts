@@ -196,7 +196,9 @@ function cableOf(docker: Docker, container: Docker.Container, { networkId, addre
 }
 
 async function restartEngine(exec: Exec): Promise<void> {
-  await exec(`pid=$(cat /run/docker.pid); kill $pid; while [ -e /proc/$pid ]; do sleep 0.05; done
+  // Else it gives each container ten seconds to end by itself.
+  await exec(`docker ps --quiet | xargs --no-run-if-empty docker kill > /dev/null
+pid=$(cat /run/docker.pid); kill $pid; while [ -e /proc/$pid ]; do sleep 0.05; done
 sh /usr/local/sbin/start-engine`);
   await untilReady(exec);
 }
