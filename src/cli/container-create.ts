@@ -29,7 +29,6 @@ type CreateFlags = HostFlags & {
   readonly init: boolean;
   readonly pull: "always" | "missing" | "never";
   readonly sudo: boolean;
-  readonly setup?: string;
   readonly setupUser?: string | true;
   readonly sshKey?: string[];
   readonly requireUser?: true;

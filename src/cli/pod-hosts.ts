@@ -1,11 +1,16 @@
 import { BerthError, textOf } from "../../runner/errors.ts";
-import type { Engine } from "../containers/connect-engine.ts";
+import { podGpus } from "../claim-pod-gpus.ts";
+import { connectEngine, type Engine } from "../containers/connect-engine.ts";
+import { copyImage } from "../containers/copy-image.ts";
+import { inspectImage } from "../containers/images.ts";
 import { findPod } from "../containers/pods/find-pod.ts";
 import { type FoundPod, listPods } from "../containers/pods/list-pods.ts";
 import type { PodHost } from "../containers/pods/pod-host.ts";
 import type { HostAccess } from "../hosts/host-access.ts";
 import { openHost } from "../hosts/open-host.ts";
-import { podHostOf } from "../pod-host.ts";
+import type { SetupMode } from "../hosts/setup/setup-on-demand.ts";
+import { type PodHostOptions, podHostOf } from "../pod-host.ts";
+import { setUpForPod } from "../set-up-for-pod.ts";
 import { hostTarget } from "./host-target.ts";
 import { findHost, readHosts } from "./read-hosts.ts";
 import { thisMachine } from "./this-machine.ts";
@@ -16,12 +21,15 @@ export type HostFlags = {
   readonly docker?: string;
   readonly config?: string;
   readonly logLevel?: string;
+  /** Of `create`. */
+  readonly setup?: SetupMode;
 };
 
 /** A host that a command works on, open as long as the command runs. */
 export type OpenPodHost = AsyncDisposable & { readonly host: PodHost; readonly access: HostAccess };
 
 const THIS_MACHINE = "localhost";
+const ALL_PARTS = ["docker", "rootless", "toolkit", "driver"] as const;
 
 /**
  * The one host that a container is made on: `--host`, else this machine.
@@ -41,24 +49,53 @@ export async function openPodHost(flags: HostFlags): Promise<OpenPodHost> {
   const access = await openHost(hostTarget(host), { connect: thisMachine(flags) });
   const namedBy =
     engine === undefined ? namedEngine(access, "berth.yml") : `\`engine: ${engine}\` of berth.yml`;
-  return opened(access, namedBy);
+  return opened(access, { namedBy, ...podGpus(access), ...borrowImages(flags), setUp: setUpOf() });
+
+  function setUpOf() {
+    const { mode, allow } = host.setup;
+    return setUpForPod(access, { mode: flags.setup ?? mode, allow });
+  }
 }
 
 async function openThisMachine(flags: HostFlags): Promise<OpenPodHost> {
   const connect = thisMachine(flags);
   const access = await openHost({ name: THIS_MACHINE }, { connect });
   const by = flags.docker === undefined ? "DOCKER_HOST" : "--docker";
-  return opened(access, namedEngine(access, by));
+  const namedBy = namedEngine(access, by);
+  const mode = flags.setup ?? "plan";
+  // Whoever names an engine wants no other.
+  const setUp = namedBy === undefined ? setUpForPod(access, { mode, allow: ALL_PARTS }) : undefined;
+  return opened(access, { namedBy, ...podGpus(access), setUp });
+}
+
+/** An image that a host lacks and this machine's engine has is streamed there. */
+function borrowImages(flags: HostFlags): Pick<PodHostOptions, "bringImage"> {
+  return {
+    async bringImage(image, to, signal) {
+      const from = await connectEngine(thisMachine({ ...flags, docker: undefined })).catch(
+        () => undefined,
+      );
+      if (from === undefined) return undefined;
+      const progress = (line: string) => void process.stderr.write(`${line}\n`);
+      const isThere = await copyImage(image, {
+        from: from.docker,
+        to: to.docker,
+        progress,
+        signal,
+      });
+      return isThere ? await inspectImage(to.docker, image) : undefined;
+    },
+  };
 }
 
 function namedEngine({ hasNamedEngine }: HostAccess, by: string): string | undefined {
   return hasNamedEngine ? by : undefined;
 }
 
-function opened(access: HostAccess, namedBy: string | undefined): OpenPodHost {
+function opened(access: HostAccess, options: PodHostOptions): OpenPodHost {
   return {
     access,
-    host: podHostOf(access, { namedBy }),
+    host: podHostOf(access, options),
     [Symbol.asyncDispose]: () => access[Symbol.asyncDispose](),
   };
 }

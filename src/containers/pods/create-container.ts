@@ -42,8 +42,7 @@ export async function createContainer(
 ): Promise<PodAnswer> {
   const wish = readPodRequest(request, options);
   const { signal } = options;
-  const wants = { gpu: wish.gpu !== undefined, rootless: true };
-  const setup = (await host.setUp?.(wants, signal)) ?? [];
+  const setup = (await host.setUp?.({ gpu: wish.gpu !== undefined }, signal)) ?? [];
   const choices = chooseEngines(await host.engines(signal), {
     host: host.name,
     namedBy: host.namedBy,
@@ -154,7 +153,8 @@ async function haveImage(
     if (brought !== undefined) return brought;
   }
   const { dockerConfigDir } = engine;
-  return await ensureImage(engine.docker, image, { dockerConfigDir, pull, progress, signal });
+  const supply = { dockerConfigDir };
+  return await ensureImage(engine.docker, image, { supply, pull, progress, signal });
 }
 
 async function loginOf(

@@ -64,7 +64,7 @@ export function podBody(pod: PodBody): Docker.ContainerCreateOptions {
   };
   return {
     Image: image.name,
-    Env: [...wish.env],
+    Env: environment(wish.env, gpus),
     Labels: { ...labels },
     OpenStdin: true,
     StdinOnce: false,
@@ -78,6 +78,14 @@ export function podBody(pod: PodBody): Docker.ContainerCreateOptions {
     // The types of dockerode lack some of what the engine takes.
     HostConfig: host as unknown as Docker.HostConfig,
   };
+}
+
+/** Read by NVIDIA's container runtime, and set to `all` by images with CUDA: what was not claimed must not come by it. */
+const NVIDIA_VARIABLE = "NVIDIA_VISIBLE_DEVICES";
+
+function environment(env: readonly string[], gpus: GpuClaim | undefined): string[] {
+  const own = env.filter((entry) => entry.split("=", 1)[0] !== NVIDIA_VARIABLE);
+  return gpus === undefined ? [...own, `${NVIDIA_VARIABLE}=void`] : own;
 }
 
 function portBindings(ports: readonly PortMapping[]) {

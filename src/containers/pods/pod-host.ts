@@ -17,7 +17,7 @@ export type PodEngine = Pick<EngineDescription, "kind" | "rootless" | "enforcesL
 export type GpuClaim = {
   readonly gpus: readonly { readonly uuid: string; readonly model: string }[];
   /** What gives a container exactly these. */
-  readonly settings: Pick<HostSettings, "DeviceRequests" | "Devices">;
+  readonly settings: Pick<HostSettings, "DeviceRequests" | "Devices" | "GroupAdd">;
   release(): Promise<void>;
 };
 
@@ -50,8 +50,7 @@ export type PodHost = {
   /** Brings an image that the engine lacks from elsewhere than a registry; `undefined` when it is not to be had there. */
   bringImage?(image: string, engine: Engine, signal: AbortSignal): Promise<ImageFacts | undefined>;
   /** Sets up what is missing, as far as it may; what was tried. */
-  setUp?(
-    missing: { readonly gpu: boolean; readonly rootless: boolean },
-    signal: AbortSignal,
-  ): Promise<readonly SetupAttempt[]>;
+  readonly setUp?:
+    | ((wanted: { readonly gpu: boolean }, signal: AbortSignal) => Promise<readonly SetupAttempt[]>)
+    | undefined;
 };
