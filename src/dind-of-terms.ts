@@ -16,7 +16,7 @@ export function dindOfTerms(
     mode,
     async image(work) {
       if (named === undefined) return await prepareDindImage(docker, { stateFolder, ...work });
-      const { name } = await ensureImage(docker, named, { dockerConfigDir, ...work });
+      const { name } = await ensureImage(docker, named, { supply: { dockerConfigDir }, ...work });
       return name;
     },
     remedy: remedyFor(mode, need.profile),

@@ -14,14 +14,16 @@ import {
 } from "./build-image-context.ts";
 import { engineError, reasonOf, statusOf, systemCodeOf } from "./engine-error.ts";
 import { readImageReference } from "./image-reference.ts";
-import { inspectImage, isUnreachable, runBuild } from "./images.ts";
+import { credentialsFor, type ImageSupply } from "./image-supply.ts";
+import { inspectImage, runBuild } from "./images.ts";
 import { KIND_LABEL } from "./labels.ts";
-import { type RegistryCredentials, storedCredentials } from "./registry-credentials.ts";
+import { isUnreachable } from "./pull-image.ts";
+import type { RegistryCredentials } from "./registry-credentials.ts";
 
 export type BuildOptions = SiblingOptions & {
   /** Where sources of the side `job` are. */
   readonly containerId: string;
-  readonly dockerConfigDir?: string | undefined;
+  readonly supply?: ImageSupply | undefined;
 };
 
 const REPOSITORY = "berth-action";
@@ -42,7 +44,7 @@ export async function buildActionImage(
   source: BuildSource,
   options: BuildOptions,
 ): Promise<string> {
-  const { progress, signal, dockerConfigDir } = options;
+  const { progress, signal, supply } = options;
   const entries = () => readSource(docker, source, options);
   const context = await examine(entries, source, options);
   const name = imageName(context.hash);
@@ -70,7 +72,7 @@ export async function buildActionImage(
       context: Readable.from(archive, { objectMode: false }),
       labels: { [KIND_LABEL]: "cache" },
       dockerfile: source.dockerfile,
-      registries: await knownRegistries(context.dockerfile ?? "", dockerConfigDir),
+      registries: await knownRegistries(context.dockerfile ?? "", supply),
       onProgress,
       signal,
     });
@@ -125,17 +127,16 @@ async function nameImage(docker: Docker, id: string | undefined, hash: string): 
   return name;
 }
 
-/** What `docker login` left for the registries of the images that a Dockerfile builds on. */
+/** What is known of the registries of the images that a Dockerfile builds on. */
 async function knownRegistries(
   dockerfile: string,
-  dockerConfigDir: string | undefined,
+  supply: ImageSupply = {},
 ): Promise<{ [registry: string]: RegistryCredentials }> {
   const known: { [registry: string]: RegistryCredentials } = {};
-  if (dockerConfigDir === undefined) return known;
   for (const image of dockerfile.split("\n").flatMap(baseImage)) {
     const registry = registryOf(image);
     if (registry === undefined || registry in known) continue;
-    const found = await storedCredentials(registry, dockerConfigDir);
+    const found = await credentialsFor(registry, supply);
     if (found !== undefined) known[registry] = found;
   }
   return known;

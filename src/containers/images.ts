@@ -1,17 +1,14 @@
 import { Readable } from "node:stream";
-import { setTimeout as sleep } from "node:timers/promises";
 import type Docker from "dockerode";
-import { z } from "zod";
 import { BerthError } from "../../runner/errors.ts";
-import { engineError, reasonOf, statusOf, systemCodeOf } from "./engine-error.ts";
+import { copyImage } from "./copy-image.ts";
+import { engineError, reasonOf, statusOf } from "./engine-error.ts";
+import { followProgress } from "./follow-progress.ts";
 import { type ImageReference, readImageReference } from "./image-reference.ts";
+import type { ImageSupply } from "./image-supply.ts";
 import type { Labels } from "./labels.ts";
-import {
-  authConfig,
-  HUB,
-  type RegistryCredentials,
-  storedCredentials,
-} from "./registry-credentials.ts";
+import { notFound, pullImage } from "./pull-image.ts";
+import { authConfig, HUB, type RegistryCredentials } from "./registry-credentials.ts";
 
 /** What is known of an image before a container is made from it. */
 export type ImageFacts = {
@@ -57,8 +54,8 @@ export async function hasImage(docker: Docker, image: string): Promise<boolean> 
 
 export type EnsureImageOptions = {
   readonly credentials?: RegistryCredentials | undefined;
-  /** Where `docker login` keeps what it knows; asked when there are no `credentials`. */
-  readonly dockerConfigDir?: string | undefined;
+  /** Where it may come from. */
+  readonly supply?: ImageSupply | undefined;
   readonly platform?: string | undefined;
   /** Default `missing`: what the engine has is used as it is, so jobs also run where no registry can be reached. */
   readonly pull?: "always" | "missing" | "never" | undefined;
@@ -87,7 +84,7 @@ export async function ensureImage(
     throw notFound(reference, "the engine does not have it, and may not pull it");
 
   try {
-    await pullImage(docker, reference, options);
+    await provideImage(docker, reference, options);
   } catch (error) {
     if (!fits || options.signal.aborted) throw error;
     options.progress(`Could not pull ${reference.name} again; the engine's own copy is used.`);
@@ -96,6 +93,26 @@ export async function ensureImage(
   const pulled = await presentImage(docker, reference, image);
   if (pulled === undefined) throw notFound(reference, "it vanished right after it was pulled");
   return pulled;
+}
+
+/** From a registry, else from the engine that images may be copied from. */
+async function provideImage(
+  docker: Docker,
+  reference: ImageReference,
+  options: EnsureImageOptions,
+): Promise<void> {
+  const { supply, progress, signal } = options;
+  const other = await supply?.copyFrom?.(signal);
+  const isThere = other !== undefined && (await hasImage(other, reference.name));
+  try {
+    // Waiting for a registry that does not answer is not worth it where there is another way.
+    await pullImage(docker, reference, { ...options, tries: isThere ? 1 : 3 });
+  } catch (error) {
+    if (!isThere || signal.aborted) throw error;
+    progress(`Could not pull ${reference.name}: it is copied from Berth's own machine.`);
+    if (!(await copyImage(reference.name, { from: other, to: docker, progress, signal })))
+      throw error;
+  }
 }
 
 async function presentImage(
@@ -114,151 +131,6 @@ function isFor(image: ImageFacts, platform: string): boolean {
   const parts = platform.toLowerCase().split("/");
   const architecture = parts[1] ?? (parts[0] === "linux" ? image.architecture : (parts[0] ?? ""));
   return image.architecture === (names[architecture] ?? architecture);
-}
-
-const TRIES = 3;
-
-/** Three tries with a pause between, as GitHub's runner; an answer that will not change is not asked for again. */
-async function pullImage(
-  docker: Docker,
-  reference: ImageReference,
-  { credentials, dockerConfigDir, platform, progress, signal, ...rest }: EnsureImageOptions,
-): Promise<void> {
-  const backOffMs = rest.backOffMs ?? (() => 1000 + Math.random() * 9000);
-  const known =
-    credentials ??
-    (dockerConfigDir && (await storedCredentials(reference.registry, dockerConfigDir))) ??
-    undefined;
-  progress(`Pulling ${reference.name} from ${reference.registry}`);
-
-  for (let attempt = 1; ; attempt++) {
-    try {
-      const stream = await docker.pull(reference.name, {
-        ...(known && { authconfig: authConfig(reference.registry, known) }),
-        ...(platform !== undefined && { platform }),
-        abortSignal: signal,
-      });
-      await follow(stream, progress, signal);
-      return;
-    } catch (error) {
-      signal.throwIfAborted();
-      const reason = reasonOf(error);
-      if (isEngineGone(error)) throw engineError(error, `pull ${reference.name}`);
-      if (attempt === TRIES || isFinal(error))
-        throw notFound(reference, reason, known !== undefined);
-      const waitMs = backOffMs();
-      const seconds = (waitMs / 1000).toFixed(1);
-      progress(`Pull failed (${reason}), back off ${seconds} seconds before retry.`);
-      await sleep(waitMs, undefined, { signal });
-    }
-  }
-}
-
-function isEngineGone(error: unknown): boolean {
-  const code = systemCodeOf(error);
-  return (
-    code !== undefined && ["ECONNREFUSED", "ENOENT", "EACCES", "ECONNRESET", "EPIPE"].includes(code)
-  );
-}
-
-function isFinal(error: unknown): boolean {
-  const reason = reasonOf(error);
-  return (
-    [400, 401, 403, 404].includes(statusOf(error) ?? 0) ||
-    /not found|unknown|denied|unauthorized|no basic auth|authentication required|no matching manifest/i.test(
-      reason,
-    )
-  );
-}
-
-function notFound(reference: ImageReference, reason: string, loggedIn = false): BerthError {
-  const denied = /denied|unauthorized|no basic auth|authentication required/i.test(reason);
-  return new BerthError("IMAGE_NOT_FOUND", {
-    message: `The image ${reference.name} cannot be had from ${reference.registry}: ${reason.replace(/\.$/, "")}.`,
-    remedy: remedyFor(reference, { denied, loggedIn, unreachable: isUnreachable(reason) }),
-  });
-}
-
-/** Whether the engine says that it could not get as far as the registry. */
-export function isUnreachable(reason: string): boolean {
-  return /no such host|dial tcp|timeout|connection refused|EOF|TLS|certificate/i.test(reason);
-}
-
-function remedyFor(
-  { registry, name }: ImageReference,
-  { denied, loggedIn, unreachable }: { denied: boolean; loggedIn: boolean; unreachable: boolean },
-): string {
-  if (unreachable) {
-    return `See whether the engine's machine reaches ${registry}; or put the image there with \`docker load\`.`;
-  }
-  if (denied && loggedIn)
-    return `Check the user name and password for ${registry}, and that they may read ${name}.`;
-  if (denied) {
-    return `Check the name; a private image needs container.credentials, or \`docker login ${registry}\`.`;
-  }
-  return "Check the image's name and tag for typing errors.";
-}
-
-const Progress = z.object({
-  id: z.string().optional(),
-  status: z.string().optional(),
-  stream: z.string().optional(),
-  error: z.string().optional(),
-  errorDetail: z.object({ message: z.string() }).optional(),
-  aux: z.object({ ID: z.string() }).optional(),
-});
-
-/** Characters of one line of a build; what goes on without end is told in pieces. */
-const MAX_LINE = 65_536;
-
-/** Reads the engine's progress to its end; an error in it is thrown, what moves every moment is left out. The id of what was made, if any. */
-async function follow(
-  stream: NodeJS.ReadableStream,
-  progress: (line: string) => void,
-  signal: AbortSignal,
-): Promise<string | undefined> {
-  const stop = () => stream instanceof Readable && stream.destroy();
-  signal.addEventListener("abort", stop, { once: true });
-  let made: string | undefined;
-  let begun = ""; // what a build prints comes in pieces that need not end with their line
-  try {
-    for await (const line of lines(stream)) {
-      const message = Progress.parse(JSON.parse(line));
-      made = message.aux?.ID ?? made;
-      if (message.error !== undefined)
-        throw new Error(message.errorDetail?.message ?? message.error);
-      const printed = (begun + (message.stream ?? "")).split("\n");
-      begun = printed.pop() ?? "";
-      if (begun.length > MAX_LINE) {
-        printed.push(begun);
-        begun = "";
-      }
-      printed.filter(Boolean).map(progress);
-      const { status, id } = message;
-      if (
-        status !== undefined &&
-        !/^(Downloading|Extracting|Waiting|Pulling fs|Verifying)/.test(status)
-      ) {
-        progress(id === undefined ? status : `${id}: ${status}`);
-      }
-    }
-    signal.throwIfAborted();
-    return made;
-  } finally {
-    if (begun !== "") progress(begun);
-    signal.removeEventListener("abort", stop);
-  }
-}
-
-async function* lines(stream: NodeJS.ReadableStream): AsyncGenerator<string> {
-  let rest = "";
-  const decoder = new TextDecoder();
-  for await (const chunk of stream) {
-    const parts = (rest + decoder.decode(Buffer.from(chunk), { stream: true })).split("\n");
-    rest = parts.pop() ?? "";
-    yield* parts.filter((line) => line.trim() !== "");
-  }
-  if (rest.trim() !== "") yield rest;
 }
 
 export type BuildImageOptions = {
@@ -315,7 +187,7 @@ export async function runBuild(
     forcerm: true,
     abortSignal: signal,
   });
-  return await follow(stream, options.onProgress, signal);
+  return await followProgress(stream, options.onProgress, signal);
 }
 
 export type ImportImageOptions = {
@@ -348,7 +220,7 @@ export async function importImage(
       changes: [...changes, ...labelled],
       abortSignal: signal,
     });
-    await follow(stream, () => {}, signal);
+    await followProgress(stream, () => {}, signal);
   } catch (error) {
     signal.throwIfAborted();
     throw new BerthError("SETUP_FAILED", {

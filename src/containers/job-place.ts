@@ -35,6 +35,7 @@ import {
 } from "./dind/job-dind.ts";
 import { startDind } from "./dind/start-dind.ts";
 import { engineError, statusOf } from "./engine-error.ts";
+import type { ImageSupply } from "./image-supply.ts";
 import { ensureImage, type ImageFacts } from "./images.ts";
 import {
   below,
@@ -74,7 +75,7 @@ export type JobPlaceOptions = {
   /** The job's own Docker daemon. Default: none. */
   readonly dind?: JobDind | undefined;
   readonly files?: OptionFiles;
-  readonly dockerConfigDir?: string | undefined;
+  readonly supply?: ImageSupply | undefined;
   /** Remembers who a user name is in which image; shared by a run's jobs it saves each one round trip. */
   readonly knownUsers?: Map<string, UserIds>;
   /** Remembers which volume holds which action; shared by a run's jobs it saves each the look-up. */
@@ -116,7 +117,7 @@ export async function openJobPlace(
 
   const imageReady = ensureImage(docker, spec.image, {
     credentials: spec.credentials,
-    dockerConfigDir: options.dockerConfigDir,
+    supply: options.supply,
     platform: wish.options.platform,
     pull: wish.options.pull,
     progress,

@@ -8,6 +8,7 @@ import type {
 import type { ContainerLease } from "./container-lease.ts";
 import { createRequest, networksOf } from "./container-request.ts";
 import { engineError, statusOf } from "./engine-error.ts";
+import type { ImageSupply } from "./image-supply.ts";
 import { ensureImage } from "./images.ts";
 import { joinNetworks } from "./job-place.ts";
 import { JOB_LABEL, jobLabels, KIND_LABEL, type Labels } from "./labels.ts";
@@ -31,7 +32,7 @@ export type ServicesOptions = {
   readonly hasJobContainer: boolean;
   /** What the port forwarder is made from: an image with glibc, the volume with Node. */
   readonly forwarder: { readonly image: string; readonly nodeVolume: string | undefined };
-  readonly dockerConfigDir?: string | undefined;
+  readonly supply?: ImageSupply | undefined;
   readonly files?: OptionFiles | undefined;
   /** Of each container beside Berth's own. */
   readonly labels?: Labels | undefined;
@@ -176,14 +177,14 @@ function startForwarder(
 async function startService(
   docker: Docker,
   { spec, wish, frame }: ServicePlan,
-  { dockerConfigDir, progress, signal }: Work,
+  { supply, progress, signal }: Work,
 ): Promise<Docker.ContainerInspectInfo> {
   try {
     for (const note of wish.options.notes) progress(note);
     for (const note of await unheldLimits(docker, wish)) progress(note);
     const image = await ensureImage(docker, spec.image, {
       credentials: spec.credentials,
-      dockerConfigDir,
+      supply,
       platform: wish.options.platform,
       pull: wish.options.pull,
       progress,

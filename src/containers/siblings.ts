@@ -10,10 +10,10 @@ import { stepContainers } from "./step-container.ts";
 
 /** The containers beside a job's own. Nothing of them is kept in this process: any life of the job finds them on the engine. */
 export function siblingContainers(docker: Docker, options: ServicesOptions): Siblings {
-  const { dockerConfigDir } = options;
+  const { supply } = options;
   return {
     async pullImage(image, step) {
-      await ensureImage(docker, image, { dockerConfigDir, ...step });
+      await ensureImage(docker, image, { supply, ...step });
     },
     buildImage: (source, step) => buildActionImage(docker, source, { ...options, ...step }),
     ...stepContainers(docker, options),

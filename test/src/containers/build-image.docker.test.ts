@@ -254,5 +254,5 @@ async function containersWith(mark: string): Promise<string[]> {
         .catch(() => undefined),
     ),
   );
-  return found.flatMap((one) => (one?.Config.Env.includes(`MARK=${mark}`) ? [one.Id] : []));
+  return found.flatMap((one) => (one?.Config.Env?.includes(`MARK=${mark}`) ? [one.Id] : []));
 }

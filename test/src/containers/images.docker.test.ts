@@ -60,11 +60,39 @@ describe("an image that the engine lacks", () => {
     const config = { auths: { [closed.address]: { auth } } };
     await writeFile(join(dockerConfigDir, "config.json"), JSON.stringify(config));
 
-    await ensureImage(docker, name, options({ dockerConfigDir }));
+    await ensureImage(docker, name, options({ supply: { dockerConfigDir } }));
 
     expect(await hasImage(docker, name)).toBe(true);
     await docker.getImage(name).remove();
     await rm(dockerConfigDir, { recursive: true });
+  });
+
+  it("is pulled with what the configuration says of its registry", async () => {
+    const name = await closed.push(docker, TAG, "secret/configured");
+    const registries = [{ host: closed.address, ...closed.credentials, mirrors: [] }];
+
+    await ensureImage(docker, name, options({ supply: { registries } }));
+
+    expect(await hasImage(docker, name)).toBe(true);
+    await docker.getImage(name).remove();
+  });
+
+  it("is pulled from a mirror that has it, under its own name, and nothing of the mirror stays", async () => {
+    const mirrored = await closed.push(docker, TAG, "mirrored/hello:1");
+    const registries = [
+      { host: "nowhere.invalid", mirrors: ["127.0.0.1:1", closed.address] },
+      { host: closed.address, ...closed.credentials, mirrors: [] },
+    ];
+    const told: string[] = [];
+    const progress = (line: string) => told.push(line);
+    const name = "nowhere.invalid/mirrored/hello:1";
+
+    await ensureImage(docker, name, options({ supply: { registries }, progress }));
+
+    expect(await hasImage(docker, name)).toBe(true);
+    expect(await hasImage(docker, mirrored)).toBe(false);
+    expect(told.join("\n")).toMatch(/The mirror 127\.0\.0\.1:1 does not give it/);
+    await docker.getImage(name).remove();
   });
 
   it("needs credentials where the registry asks for them", async () => {

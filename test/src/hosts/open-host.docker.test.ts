@@ -1,7 +1,7 @@
 import { homedir } from "node:os";
 import { afterAll, beforeAll, expect, it } from "@jest/globals";
 import { copyImage } from "../../../src/containers/copy-image.ts";
-import { hasImage } from "../../../src/containers/images.ts";
+import { ensureImage, hasImage } from "../../../src/containers/images.ts";
 import type { HostAccess } from "../../../src/hosts/host-access.ts";
 import { openHost } from "../../../src/hosts/open-host.ts";
 import { stateFolder } from "../../../src/store/state-folder.ts";
@@ -48,6 +48,22 @@ it("copies an image to an engine there, once", async () => {
   expect(await hasImage(to, image.tag)).toBe(true);
   expect(await copy()).toBe(true);
   expect(told).toEqual([`Copying ${image.tag}`]);
+});
+
+it("gives an engine there what a registry does not, from the engine here", async () => {
+  const { docker: from } = await testEngine();
+  await using image = await tinyImage(from, `127.0.0.1:1/berth-test/supply-${process.pid}:1`);
+  const { docker: to } = await host.engine(undefined, signal);
+  const told: string[] = [];
+
+  const found = await ensureImage(to, image.tag, {
+    supply: { copyFrom: async () => from },
+    progress: (line) => told.push(line),
+    signal,
+  });
+
+  expect(found.name).toBe(image.tag);
+  expect(told).toContain(`Copying ${image.tag}`);
 });
 
 it("says of an image that nobody has that it is not there", async () => {
