@@ -4,7 +4,10 @@ import type { Needs, Profile } from "./profile.ts";
 /** What each profile of the configuration asks for, by its name in lower case, as labels are matched. */
 export function profileWishes(profiles: { readonly [name: string]: Profile }): Profiles {
   return new Map(
-    Object.entries(profiles).map(([name, { needs }]) => [name.toLowerCase(), wishOf(needs)]),
+    Object.entries(profiles).map(([name, { needs, dind }]) => [
+      name.toLowerCase(),
+      { ...wishOf(needs), ...(dind !== undefined && { dindMode: dind.mode }) },
+    ]),
   );
 }
 

@@ -54,8 +54,9 @@ function noEngine(name: string, { engines, programs }: HostFacts): BerthError {
 
 /** What was tried counts more than what the engine says of itself. */
 function asProved(engine: EngineFacts): EngineFacts {
-  const { limits = true } = engine.proved ?? {};
-  return { ...engine, enforcesLimits: engine.enforcesLimits && limits === true };
+  const { limits = true, dind } = engine.proved ?? {};
+  const enforcesLimits = engine.enforcesLimits && limits === true;
+  return { ...engine, enforcesLimits, ...(dind !== undefined && { dind }) };
 }
 
 /** NVIDIA's runtime where it is; as an ordinary user it needs a setting that CDI does without. */

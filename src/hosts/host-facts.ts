@@ -1,5 +1,5 @@
 import type { EngineDescription } from "../containers/describe-engine.ts";
-import type { GpuCapability } from "../profiles/capability.ts";
+import type { DindModes, GpuCapability } from "../profiles/capability.ts";
 
 /** What probing a machine found out. Sizes are in bytes; `null` is what could not be found out. */
 export type HostFacts = {
@@ -103,8 +103,8 @@ export type EngineFacts = EngineDescription & {
 export type Proved = {
   /** A container was held to its limit of memory. */
   readonly limits: true | string;
-  /** A Docker daemon started in a container; `undefined`: not tried. */
-  readonly dind?: true | string;
+  /** Docker daemons in containers, by mode; `undefined`: not tried. */
+  readonly dind?: DindModes;
 };
 
 export type GpuFacts = GpuCapability & {

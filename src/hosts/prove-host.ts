@@ -1,4 +1,4 @@
-import { textOf } from "../../runner/errors.ts";
+import type { DindModes } from "../profiles/capability.ts";
 import type { EngineFacts, HostFacts, Proved } from "./host-facts.ts";
 
 /** Trials on one engine, by its endpoint; each starts a container that is gone afterwards. */
@@ -6,7 +6,7 @@ export type Trials = {
   /** See `tryLimits`. */
   limits(endpoint: string, signal: AbortSignal): Promise<true | string>;
   /** Whether a Docker daemon starts in a container there, as jobs with the label `dind` need it; left out: not tried. */
-  dind?(endpoint: string, signal: AbortSignal): Promise<true | string>;
+  dind?(endpoint: string, signal: AbortSignal): Promise<DindModes | undefined>;
 };
 
 export type Prover = {
@@ -66,9 +66,9 @@ async function tryAll(
     const limits = enforcesLimits
       ? await trials.limits(endpoint, signal)
       : "The engine says that it enforces no limits.";
-    const dind = await trials.dind?.(endpoint, signal).catch((error: unknown) => {
+    const dind = await trials.dind?.(endpoint, signal).catch(() => {
       signal.throwIfAborted();
-      return textOf(error);
+      return undefined;
     });
     return { limits, ...(dind !== undefined && { dind }) };
   } catch {

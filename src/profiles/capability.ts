@@ -1,3 +1,5 @@
+import type { DindMode } from "./need.ts";
+
 /** What a host proved to have when it was probed. */
 export type Capability = {
   readonly name: string;
@@ -24,7 +26,12 @@ export type EngineCapability = {
   readonly enforcesLimits: boolean;
   /** How it hands out GPUs of NVIDIA; by their runtime when left out. */
   readonly gpusBy?: "runtime" | "cdi";
+  /** Left out: not tried. */
+  readonly dind?: DindModes;
 };
+
+/** By mode, whether a job's own Docker daemon worked when it was tried; a sentence says why not. A mode that is left out was not tried. */
+export type DindModes = { readonly [mode in DindMode]?: true | string };
 
 /** `null` where it could not be found out. */
 export type GpuCapability = {

@@ -6,12 +6,16 @@ import type { Need } from "./need.ts";
  * same engine again after a restart.
  */
 export function chooseEngine<Engine extends EngineCapability>(
-  need: Pick<Need, "rootless" | "cpus" | "memoryBytes">,
+  need: Pick<Need, "rootless" | "dind" | "dindMode" | "cpus" | "memoryBytes">,
   engines: readonly Engine[],
 ): Engine | undefined {
   const isLimited = need.cpus !== undefined || need.memoryBytes !== undefined;
+  const { dindMode = "rootless" } = need;
   return engines.find(
-    ({ usable, rootless, enforcesLimits }) =>
-      usable && (rootless || !need.rootless) && (enforcesLimits || !isLimited),
+    ({ usable, rootless, enforcesLimits, dind }) =>
+      usable &&
+      (rootless || !need.rootless) &&
+      (enforcesLimits || !isLimited) &&
+      (!need.dind || typeof dind?.[dindMode] !== "string"),
   );
 }

@@ -39,6 +39,15 @@ function engineMisfits(need: Need, { name, engines }: Capability): string[] {
       `None of the ${count(usable.length, "engine")} of ${name} runs rootless, and the job needs one that does.`,
     ];
   }
+  if (need.dind) {
+    const { dindMode = "rootless" } = need;
+    const whyNot = fitting.map(({ dind }) => dind?.[dindMode]);
+    if (whyNot.every((why) => typeof why === "string")) {
+      return [
+        `No Docker daemon in the mode ${dindMode} works in a container of ${name}, and the job needs one (dind). ${whyNot[0]}`,
+      ];
+    }
+  }
   const isLimited = need.cpus !== undefined || need.memoryBytes !== undefined;
   if (isLimited && !fitting.some(({ enforcesLimits }) => enforcesLimits)) {
     const which = need.rootless ? "rootless engine" : "engine";

@@ -1,3 +1,6 @@
+/** What the container of a job's own Docker daemon may do on its host. */
+export type DindMode = "rootless" | "capabilities" | "privileged";
+
 /** What a job asks of the host it runs on. */
 export type Need = {
   /** GPUs, or MIG slices where `mig` names one; 0 for none. */
@@ -13,6 +16,8 @@ export type Need = {
   readonly arch?: "x64" | "arm64";
   readonly rootless: boolean;
   readonly dind: boolean;
+  /** Where it gets a Docker daemon; `rootless` when left out. */
+  readonly dindMode?: DindMode;
   /** Reserved and enforced; may be a fraction. */
   readonly cpus?: number;
   /** Reserved and enforced. */

@@ -90,5 +90,14 @@ export function needKey(need: Need): string {
   const { gpus, gpuModel, gpuMemoryBytes, cuda, mig, arch, rootless, cpus, memoryBytes, host } =
     need;
   const gpu = [gpus, gpuModel, gpuMemoryBytes, cuda, mig];
-  return JSON.stringify([...gpu, arch, rootless, need.dind, cpus, memoryBytes, host]);
+  return JSON.stringify([
+    ...gpu,
+    arch,
+    rootless,
+    need.dind,
+    need.dindMode,
+    cpus,
+    memoryBytes,
+    host,
+  ]);
 }

@@ -53,7 +53,7 @@ it("tries again what could not be tried, and keeps why a daemon did not start", 
       if (attempts === 1) throw new Error("the engine is being restarted");
       return true;
     },
-    dind: () => Promise.reject(new Error("It may mount nothing.")),
+    dind: async () => ({ rootless: "It may mount nothing." }),
   });
   const machine = aMachine({ engines: [anEngine()] });
 
@@ -61,5 +61,8 @@ it("tries again what could not be tried, and keeps why a daemon did not start", 
   const second = await prover.prove(machine, signal);
 
   expect(first.engines[0]).not.toHaveProperty("proved");
-  expect(second.engines[0]?.proved).toEqual({ limits: true, dind: "It may mount nothing." });
+  expect(second.engines[0]?.proved).toEqual({
+    limits: true,
+    dind: { rootless: "It may mount nothing." },
+  });
 });

@@ -22,12 +22,13 @@ const t4 = { ...a100, uuid: "GPU-2", model: "Tesla T4", memoryBytes: 15109 * MIB
 const sliced = { ...a100, uuid: "GPU-3", mig: [{ uuid: "MIG-1", profile: "3g.40gb" }] };
 const broken = { ...a100, uuid: null, usable: false, reason: "Its driver is not loaded." };
 
+const engine = { usable: true, rootless: false, enforcesLimits: true };
 const box: Capability = {
   name: "box",
   arch: "x64",
   cpus: 8,
   memoryBytes: 32 * GIB,
-  engines: [{ usable: true, rootless: false, enforcesLimits: true }],
+  engines: [engine],
   gpus: [],
 };
 
@@ -48,6 +49,16 @@ describe("fits", () => {
     [["cuda=12.4"], { gpus: [a100] }],
     [["mig=3g.40gb"], { gpus: [t4, sliced] }],
     [["dind"], {}],
+    [["dind"], { engines: [{ ...engine, dind: { rootless: true, capabilities: "It may not." } }] }],
+    [
+      ["dind"],
+      {
+        engines: [
+          { ...engine, dind: { rootless: "No." } },
+          { ...engine, dind: {} },
+        ],
+      },
+    ],
     [["rootless"], { engines: [{ usable: true, rootless: true, enforcesLimits: false }] }],
   ])("has nothing to say when %j fit", (labels, host) => {
     expect(reasons(labels, host)).toEqual([]);
@@ -68,6 +79,13 @@ describe("fits", () => {
       ["mem=1g"],
       { engines: [{ usable: true, rootless: true, enforcesLimits: false }] },
       "The job reserves CPU or memory, and no engine of box can enforce such limits (1 looked at).",
+    ],
+    [
+      ["dind"],
+      {
+        engines: [{ ...engine, dind: { rootless: "It has no /dev/net/tun.", capabilities: true } }],
+      },
+      "No Docker daemon in the mode rootless works in a container of box, and the job needs one (dind). It has no /dev/net/tun.",
     ],
     [["gpu"], {}, "box has no GPU."],
     [["gpu=2"], { gpus: [a100] }, "box has 1 GPU, and the job needs 2."],
