@@ -14,7 +14,9 @@ const CLEANUP_LIMIT_MS = 60_000;
 /** Whoever holds the lock of the package manager is waited for: machines update themselves after they come up. */
 const LOCK_PATIENCE_MS = 5 * 60_000;
 const LOCK_POLL_MS = 2000;
-const IS_LOCKED = /Could not get lock|Unable to (?:acquire|lock)|database is locked/;
+/** Of apt, dpkg, apk; dnf waits by itself, zypper is told to. */
+const IS_LOCKED =
+  /Could not get lock|locked by another process|Unable to (?:acquire|lock)|database is locked/;
 
 type Where = {
   readonly shell: MachineShell;
