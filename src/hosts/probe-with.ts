@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { BerthError } from "../../runner/errors.ts";
 import type { Engine } from "../containers/connect-engine.ts";
-import type { EngineFacts, GpuFacts, HostFacts, Warning } from "./host-facts.ts";
+import { formatSize } from "../profiles/size.ts";
+import type { DiskFacts, EngineFacts, GpuFacts, HostFacts, Warning } from "./host-facts.ts";
 import type { MachineShell } from "./machine-shell.ts";
 import { readClock } from "./probe-clock.ts";
 import { type EngineKind, probeEngines } from "./probe-engines.ts";
@@ -120,6 +121,7 @@ export function readFacts(
       ...warnOfClock(clockSkewMs),
       ...gpus.flatMap(warnOfTroubles),
       ...warnOfSystem(system, engines),
+      ...system.disks.flatMap(warnOfDisk),
     ],
   };
 }
@@ -139,6 +141,20 @@ function warnOfLimits({ usable, enforcesLimits, endpoint, ...engine }: EngineFac
       message: `The engine at ${endpoint} cannot enforce limits of memory and CPU: ${why}.`,
       remedy:
         "Use a system with control groups v2, and let systemd delegate them to the user; jobs with cpu= or mem= go elsewhere until then.",
+    },
+  ];
+}
+
+/** What an image of a job and its workspace take at the very least. */
+const LEAST_DISK = 2 * 1024 ** 3;
+
+function warnOfDisk({ path, freeBytes, totalBytes }: DiskFacts): Warning[] {
+  if (freeBytes >= LEAST_DISK || totalBytes === 0) return [];
+  return [
+    {
+      message: `The disk of ${path} is full: ${formatSize(freeBytes)} of ${formatSize(totalBytes)} are free, and jobs need ${formatSize(LEAST_DISK)} at least.`,
+      remedy:
+        "Remove what is not needed there: `docker system df` shows what images and volumes take, `docker image prune` removes images without a name.",
     },
   ];
 }
