@@ -21,9 +21,6 @@ export type TunnelOptions = {
   onCommand?(command: EngineCommand): void;
 };
 
-/** See `connectThroughTunnel`. */
-export type ConnectThroughTunnel = (options: TunnelOptions) => Promise<Engine>;
-
 const TIMEOUT_MS = 10_000;
 const MOST_STREAMS = 64;
 /** Streams that wait for a next request; where each is a process on the machine, more would be a burden. */

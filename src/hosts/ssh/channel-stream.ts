@@ -33,6 +33,9 @@ export function channelStream(channel: ClientChannel, link: Link): Duplex {
     },
   });
 
+  // One that nobody hears would end the process; a stream that is waiting for its next request has no listener.
+  stream.on("error", () => {});
+
   function lose() {
     stream.destroy(broken());
   }
