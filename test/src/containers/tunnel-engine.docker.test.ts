@@ -2,7 +2,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Duplex } from "node:stream";
+import { type Duplex, Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { pack } from "tar-stream";
@@ -76,7 +76,7 @@ describe.each([
     const tar = pack();
     tar.entry({ name: "big" }, bytes);
     tar.finalize();
-    await container.putArchive(tar, { path: "/tmp" });
+    await container.putArchive(Readable.from(tar, { objectMode: false }), { path: "/tmp" });
     const back = await buffer(await container.getArchive({ path: "/tmp/big" }));
     const cancel = new AbortController();
     const waiting = container.wait({ condition: "removed", abortSignal: cancel.signal });
