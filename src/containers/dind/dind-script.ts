@@ -140,7 +140,10 @@ if [ "$mode" = rootless ]; then
   grep -q '^[^:]*:[^:]*:1000:' /etc/passwd || echo "rootless:x:1000:1000::$home:/bin/sh" >>/etc/passwd
   user=$(sed -n 's/^\\([^:]*\\):[^:]*:1000:.*/\\1/p' /etc/passwd | head -n 1)
   # All that a container on a rootless engine has, too; and neither root nor anyone else is root in there.
-  for file in /etc/subuid /etc/subgid; do printf '%s:1:999\\n%s:1001:64535\\n' "$user" "$user" >$file; done
+  most=0
+  while read -r first _ count; do [ $((first + count)) -gt $most ] && most=$((first + count)); done </proc/self/uid_map
+  [ $most -gt 65536 ] && most=65536
+  for file in /etc/subuid /etc/subgid; do printf '%s:1:999\\n%s:1001:%s\\n' "$user" "$user" $((most - 1001)) >$file; done
   chmod 666 /dev/net/tun 2>/dev/null
   mkdir -p $home /var/lib/docker
   chown 1000:1000 $home /var/lib/docker ${DIND_FOLDER}
