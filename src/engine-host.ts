@@ -147,7 +147,7 @@ export function openEngineHost(options: EngineHostOptions): HostPlaces {
 
 function placeOptions(
   { engine, jobImage, nodeVolume, isGuarded }: ReadyEngine,
-  { access, serviceId, connect }: EngineHostOptions,
+  { access, serviceId, connect, supply }: EngineHostOptions,
   terms: PlaceTerms & Pick<ContainerLease, "gpuAccess">,
 ) {
   const { lease, image, settings, gpuAccess } = terms;
@@ -158,6 +158,7 @@ function placeOptions(
     jobImage,
     imageFor: () => image || settings?.image || jobImage,
     labels: { [SERVED_LABEL]: serviceId },
+    supply,
     settings,
     lease: { ...containerLease(lease, settings), gpuAccess },
     dind: dindOfTerms(engine, terms, { stateFolder: connect.stateDir }),

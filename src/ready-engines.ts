@@ -4,7 +4,8 @@ import { describeJobImage } from "../runner/image/job-image.ts";
 import { blockMetadata, METADATA_ADDRESSES } from "./containers/block-metadata.ts";
 import type { ConnectEngineOptions, Engine } from "./containers/connect-engine.ts";
 import { copyImage } from "./containers/copy-image.ts";
-import { hasImage } from "./containers/images.ts";
+import type { ImageSupply } from "./containers/image-supply.ts";
+import { ensureImage, hasImage } from "./containers/images.ts";
 import type { HostAccess } from "./hosts/host-access.ts";
 import { type Machine, prepareImages } from "./hosts/prepare-machine.ts";
 import type { SetupEvent } from "./hosts/setup-step.ts";
@@ -19,8 +20,10 @@ export type ReadyEnginesOptions = {
   report?(event: SetupEvent): void;
   /** Of the engine's disk; 0 or left out: not looked at. */
   readonly keepFreeBytes?: number;
-  /** This machine's own engine, made ready: what images are copied from to machines that lack them. */
-  imageSource?(signal: AbortSignal): Promise<Engine | undefined>;
+  /** Where images come from that an engine lacks, the job image among them. */
+  readonly supply?: ImageSupply | undefined;
+  /** Images to have before a job asks for them. */
+  readonly images?: readonly string[];
   /** What jobs are kept from; an empty list turns it off. */
   readonly metadataAddresses?: readonly string[];
 };
@@ -62,6 +65,7 @@ export function readyEngines(options: ReadyEnginesOptions): ReadyEngines {
     const last = known.get(endpoint);
     if (last === undefined) await copyJobImage(engine, options, signal);
     const machine = await prepareImages(engine, [], prepareOptions(options, signal));
+    if (last === undefined) await fetchImages(engine, options, signal);
     await keepDiskFree(engine, {
       ...{ host: access.name, shell: access.shell, log: options.log, signal },
       keepFreeBytes: options.keepFreeBytes ?? 0,
@@ -95,16 +99,36 @@ export function readyEngines(options: ReadyEnginesOptions): ReadyEngines {
 /** A machine need not reach a registry, nor the packages that an image is made of. */
 async function copyJobImage(
   engine: Engine,
-  { imageSource, access, log }: ReadyEnginesOptions,
+  { supply, access, log }: ReadyEnginesOptions,
   signal: AbortSignal,
 ): Promise<void> {
   const { tag } = await describeJobImage();
-  if (imageSource === undefined || (await hasImage(engine.docker, tag))) return;
-  const source = await imageSource(signal);
+  if (supply?.copyFrom === undefined || (await hasImage(engine.docker, tag))) return;
+  const source = await supply.copyFrom(signal);
   if (source === undefined) return;
   const progress = (line: string) => log.debug({ host: access.name, line }, "copies the job image");
   log.info({ host: access.name, image: tag }, "copies the job image to a host");
-  await copyImage(tag, { from: source.docker, to: engine.docker, progress, signal });
+  await copyImage(tag, { from: source, to: engine.docker, progress, signal });
+}
+
+/** Once for each engine; of what cannot be had now, a job that needs it says more. */
+async function fetchImages(
+  { docker }: Engine,
+  { supply, images = [], access, log }: ReadyEnginesOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  for (const image of images) {
+    const progress = (line: string) => log.debug({ host: access.name, line }, "fetches an image");
+    try {
+      await ensureImage(docker, image, { supply, progress, signal });
+    } catch (error) {
+      signal.throwIfAborted();
+      log.warn(
+        { host: access.name, image, why: textOf(error) },
+        "image could not be fetched ahead",
+      );
+    }
+  }
 }
 
 function prepareOptions({ connect, report = () => {} }: ReadyEnginesOptions, signal: AbortSignal) {

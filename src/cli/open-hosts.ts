@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { hostname } from "node:os";
 import PQueue from "p-queue";
 import { textOf } from "../../runner/errors.ts";
-import type { ResolvedHost } from "../config/resolve-hosts.ts";
+import type { ServiceConfig } from "../config/resolve-files.ts";
 import type { Engine } from "../containers/connect-engine.ts";
 import { openEngineHost } from "../engine-host.ts";
 import type { HostPlaces } from "../fleet/host-places.ts";
@@ -16,11 +16,11 @@ import { thisMachine } from "./this-machine.ts";
 
 /** The hosts of a configuration, none of them looked at yet. */
 export async function openHosts(
-  hosts: readonly ResolvedHost[],
+  { hosts, network }: Pick<ServiceConfig, "hosts" | "network">,
   { storeFolder, log }: { storeFolder: string; log: Log },
 ): Promise<HostPlaces[]> {
   const serviceId = serviceIdOf(storeFolder);
-  const imageSource = openImageSource(log);
+  const copyFrom = openImageSource(log);
   return await Promise.all(
     hosts.map(async (host) => {
       const { name, slots } = host;
@@ -33,23 +33,24 @@ export async function openHosts(
       return openEngineHost({
         ...{ access, slots, serviceId, log, connect, report },
         keepFreeBytes: host.keepFreeDisk.bytes,
-        ...(host.ssh !== undefined && { imageSource }),
+        images: host.images,
+        supply: { registries: network.registries, ...(host.ssh !== undefined && { copyFrom }) },
       });
     }),
   );
 }
 
 /** This machine's engine with its job image, made once and only when some host asks. */
-function openImageSource(log: Log): (signal: AbortSignal) => Promise<Engine | undefined> {
+function openImageSource(log: Log): (signal: AbortSignal) => Promise<Docker | undefined> {
   const turns = new PQueue({ concurrency: 1 });
-  let known: Engine | undefined;
+  let known: Docker | undefined;
   const report = (event: SetupEvent) => tellSetup(event, { host: "this machine", log });
-  async function make(signal: AbortSignal): Promise<Engine | undefined> {
+  async function make(signal: AbortSignal): Promise<Docker | undefined> {
     try {
       const prepare = { connect: thisMachine({}), report, signal };
       const engine = await findEngine(prepare);
       await prepareImages(engine, [], prepare);
-      known = engine;
+      known = engine.docker;
     } catch (error) {
       signal.throwIfAborted();
       log.info({ cause: textOf(error) }, "this machine has no image to copy: hosts make their own");
@@ -58,6 +59,8 @@ function openImageSource(log: Log): (signal: AbortSignal) => Promise<Engine | un
   }
   return async (signal) => known ?? (await turns.add(() => known ?? make(signal)));
 }
+
+type Docker = Engine["docker"];
 
 /** The store's folder in what engines hold: so that two services on one engine keep off each other's jobs. */
 function serviceIdOf(storeFolder: string): string {

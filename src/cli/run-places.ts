@@ -9,6 +9,7 @@ import type { UserIds } from "../containers/container-user.ts";
 import { copyImage } from "../containers/copy-image.ts";
 import type { DindMode } from "../containers/dind/dind-request.ts";
 import type { JobDind } from "../containers/dind/job-dind.ts";
+import type { ImageSupply } from "../containers/image-supply.ts";
 import { hasImage } from "../containers/images.ts";
 import type { NodeVolume } from "../containers/node-volume.ts";
 import type { Leak } from "../containers/remove-objects.ts";
@@ -17,7 +18,8 @@ import type { HostAccess } from "../hosts/host-access.ts";
 import { openHost } from "../hosts/open-host.ts";
 import { type PrepareOptions, prepareImages } from "../hosts/prepare-machine.ts";
 import { chooseImage, type ImageMap } from "./choose-image.ts";
-import { openNamedHost } from "./read-hosts.ts";
+import { hostTarget } from "./host-target.ts";
+import { findHost } from "./read-hosts.ts";
 import { dindOfRun } from "./run-dind.ts";
 import { runGpus } from "./run-gpus.ts";
 import { openRunLeases, type RunLease } from "./run-leases.ts";
@@ -70,27 +72,35 @@ export async function openRunPlaces(options: RunPlacesOptions): Promise<RunPlace
     return { open, hasMisfits: () => false, [Symbol.asyncDispose]: async () => {} };
   }
   await using opened = new AsyncDisposableStack();
-  const access = opened.use(await openAccess(options));
-  const prepared = enginesForRun(access, options);
+  const { access, supply } = await openRunHost(options);
+  opened.use(access);
+  const prepared = enginesForRun({ access, supply }, options);
   const { engine } = await prepared(undefined);
   const kept = opened.move();
   return {
-    ...withLeases(access, prepared, options),
+    ...withLeases({ access, supply }, prepared, options),
     engine,
     [Symbol.asyncDispose]: () => kept.disposeAsync(),
   };
 }
 
-async function openAccess({ flags, signal }: RunPlacesOptions): Promise<HostAccess> {
+type RunHost = { readonly access: HostAccess; readonly supply: ImageSupply };
+
+async function openRunHost({ flags, signal }: RunPlacesOptions): Promise<RunHost> {
   using progress = showSetup(process.stderr);
   const options = { connect: thisMachine(flags), report: progress.report };
-  const access =
-    flags.host === undefined
-      ? await openHost({ name: hostname() }, options)
-      : await openNamedHost(flags.host, flags.config, options);
-  // Berth's own engine is started while its progress is shown.
-  await access.engine(undefined, signal);
-  return access;
+  if (flags.host === undefined) {
+    const access = await openHost({ name: hostname() }, options);
+    // Berth's own engine is started while its progress is shown.
+    await access.engine(undefined, signal);
+    return { access, supply: {} };
+  }
+  const { host, config } = findHost(flags.host, flags.config);
+  const access = await openHost(hostTarget(host), options);
+  const copyFrom = async () =>
+    (await connectEngine(options.connect).catch(() => undefined))?.docker;
+  const { registries } = config.network;
+  return { access, supply: { registries, ...(host.ssh !== undefined && { copyFrom }) } };
 }
 
 /** An engine with what jobs need of it. */
@@ -103,11 +113,11 @@ type Prepared = {
 type EnginesForRun = (endpoint: string | undefined) => Promise<Prepared>;
 
 /** Each engine is made ready when the first job comes to it. */
-function enginesForRun(access: HostAccess, options: RunPlacesOptions): EnginesForRun {
+function enginesForRun({ access, supply }: RunHost, options: RunPlacesOptions): EnginesForRun {
   const known = new Map<string | undefined, Promise<Prepared>>();
   return async (endpoint) => {
     const engine = await access.engine(endpoint, options.signal);
-    const made = known.get(engine.endpoint) ?? prepareForRun(engine, access, options);
+    const made = known.get(engine.endpoint) ?? prepareForRun(engine, supply, options);
     known.set(engine.endpoint, made);
     return await made;
   };
@@ -115,7 +125,7 @@ function enginesForRun(access: HostAccess, options: RunPlacesOptions): EnginesFo
 
 /** Holds jobs to what their labels ask for; those that ask for nothing go straight to their places. */
 function withLeases(
-  access: HostAccess,
+  { access, supply }: RunHost,
   prepared: EnginesForRun,
   options: RunPlacesOptions,
 ): Pick<RunPlaces, "open" | "hasMisfits"> {
@@ -133,7 +143,7 @@ function withLeases(
   async function placesOn(endpoint: string | undefined, taken: RunLease | undefined) {
     const { engine, jobImage, nodeVolume, dind } = await prepared(endpoint);
     return containerPlaces({
-      ...{ engine, nodeVolume, jobImage, knownUsers, onLeak },
+      ...{ engine, nodeVolume, jobImage, supply, knownUsers, onLeak },
       hostName: access.name,
       imageFor: (labels: readonly string[]) => chooseImage(labels, images) ?? jobImage,
       keeps: options.keeps,
@@ -176,14 +186,14 @@ function withLeases(
 
 async function prepareForRun(
   engine: Engine,
-  access: HostAccess,
+  supply: ImageSupply,
   { flags, needsJobImage, signal, warn }: RunPlacesOptions,
 ): Promise<Prepared> {
   using progress = showSetup(process.stderr);
   const dind = dindOfRun(engine, { mode: flags.dind, stateFolder: thisMachine(flags).stateDir });
   const prepare = { connect: thisMachine(flags), report: progress.report, signal };
   try {
-    if (access.sshCommand !== undefined) await copyFromHere(engine, prepare);
+    await copyJobImage(engine, supply, prepare);
     const { jobImage, nodeVolume } = await prepareImages(engine, [], prepare);
     return { engine, jobImage, nodeVolume, dind };
   } catch (error) {
@@ -193,17 +203,19 @@ async function prepareForRun(
   }
 }
 
-/** Where this machine has the job image; a machine without one makes its own. */
-async function copyFromHere(engine: Engine, prepare: PrepareOptions): Promise<void> {
+/** Where another engine has the job image; one without makes its own. */
+async function copyJobImage(
+  { docker: to }: Engine,
+  { copyFrom }: ImageSupply,
+  { report, signal }: PrepareOptions,
+): Promise<void> {
   const { tag } = await describeJobImage();
-  if (await hasImage(engine.docker, tag)) return;
-  const here = await connectEngine(prepare.connect).catch(() => undefined);
-  if (here === undefined) return;
-  const { report, signal } = prepare;
+  const from = (await hasImage(to, tag)) ? undefined : await copyFrom?.(signal);
+  if (from === undefined) return;
   const name = "Copy the job image";
   report({ type: "step_started", name, why: "Jobs without a container run in it.", commands: [] });
   const progress = (line: string) => report({ type: "step_progress", name, line });
   const begin = performance.now();
-  await copyImage(tag, { from: here.docker, to: engine.docker, progress, signal });
+  await copyImage(tag, { from, to, progress, signal });
   report({ type: "step_done", name, ms: performance.now() - begin });
 }

@@ -48,7 +48,7 @@ export async function runService(flags: ServeFlags, interrupts: Interrupts): Pro
 
   const { stateDir } = thisMachine({});
   const storeFolder = storeFolderOf(config.store, stateDir);
-  const hosts = await openHosts(config.hosts, { storeFolder, log });
+  const hosts = await openHosts(config, { storeFolder, log });
   try {
     service = await openService({
       ...{ config, hosts, log, storeFolder, stateFolder: stateDir, env, version: version() },
