@@ -7,7 +7,7 @@ import type { Siblings, StepContainerSpec } from "../../runner/job/siblings.ts";
 import { readEnd } from "./container-end.ts";
 import type { ContainerLease } from "./container-lease.ts";
 import { readContainerLog } from "./container-shell.ts";
-import { demultiplexer } from "./demultiplex.ts";
+import { demultiplexer, type LogPiece } from "./demultiplex.ts";
 import { linkSocket } from "./dind/job-dind.ts";
 import { engineError, reasonOf, statusOf } from "./engine-error.ts";
 import { jobLabels, type Labels } from "./labels.ts";
@@ -18,6 +18,8 @@ import { stopWhenAborted } from "./stop-step-container.ts";
 /** On the container of a docker action: its key. */
 const STEP_LABEL = "io.berth.step";
 const BUSY_PAUSE_MS = 50;
+const CUT_PAUSE_MS = 500;
+const CUT_PATIENCE_MS = 5 * 60_000;
 
 export type StepContainersOptions = {
   readonly jobId: string;
@@ -63,6 +65,7 @@ function containerName(jobId: string, key: string): string {
 }
 
 type Work = StepContainersOptions & RunOptions;
+type Heard = (piece: LogPiece) => void;
 
 async function runContainer(docker: Docker, spec: StepContainerSpec, work: Work): Promise<StepEnd> {
   const found = await findStarted(docker, containerName(work.jobId, work.key));
@@ -94,7 +97,7 @@ async function runContainer(docker: Docker, spec: StepContainerSpec, work: Work)
     output.destroy();
     return notStarted(error, work);
   }
-  return await follow(docker, container, () => hear(output, work.onOutput), work);
+  return await follow(docker, container, (heard) => hear(output, heard), work);
 }
 
 /**
@@ -104,7 +107,7 @@ async function runContainer(docker: Docker, spec: StepContainerSpec, work: Work)
 async function findStarted(
   docker: Docker,
   name: string,
-): Promise<{ container: Docker.Container; follow: (work: Work) => Promise<void> } | undefined> {
+): Promise<{ container: Docker.Container; follow: (heard: Heard) => Promise<void> } | undefined> {
   const container = docker.getContainer(name);
   for (;;) {
     try {
@@ -112,7 +115,7 @@ async function findStarted(
       if (state.Status !== "created") {
         return {
           container: docker.getContainer(id),
-          follow: (work) => hearLog(docker, id, { follow: state.Running, work }),
+          follow: (heard) => hearLog(docker, id, { follow: state.Running, heard }),
         };
       }
       await container.remove({ v: true });
@@ -128,13 +131,13 @@ async function findStarted(
 async function follow(
   docker: Docker,
   container: Docker.Container,
-  hearAll: (work: Work) => Promise<void>,
+  hearAll: (heard: Heard) => Promise<void>,
   work: Work,
 ): Promise<StepEnd> {
   const ended = new AbortController();
   const stopping = stopWhenAborted(container, { ...work, ended: ended.signal });
-  const ending = Promise.all([hearAll(work), container.wait()]).finally(() => ended.abort());
-  const [[, { StatusCode: exitCode }]] = await Promise.all([ending, stopping]);
+  const ending = hearToItsEnd(docker, container, hearAll, work).finally(() => ended.abort());
+  const [{ StatusCode: exitCode }] = await Promise.all([ending, stopping]);
   if (exitCode === 0) return { exitCode, oomKilled: false };
 
   const end = await readEnd(docker, container.id);
@@ -142,11 +145,67 @@ async function follow(
   return { exitCode: end.exitCode, oomKilled: end.oomKilled };
 }
 
+/**
+ * Hears a container until it has ended, over as many connections as it takes: one that was cut ends while the container runs on, or while its engine cannot
+ * be asked. What was heard of each stream before is skipped in the log.
+ */
+async function hearToItsEnd(
+  docker: Docker,
+  container: Docker.Container,
+  hearFirst: (heard: Heard) => Promise<void>,
+  work: Work,
+): Promise<{ StatusCode: number }> {
+  const heardBytes = { stdout: 0, stderr: 0 };
+  const onPiece: Heard = ({ stream, data }) => {
+    heardBytes[stream] += data.length;
+    work.onOutput(data);
+  };
+  const hearAgain = async () => {
+    const known = { ...heardBytes };
+    await hearLog(docker, container.id, {
+      follow: true,
+      heard({ stream, data }) {
+        const skipped = Math.min(known[stream], data.length);
+        known[stream] -= skipped;
+        if (skipped < data.length) onPiece({ stream, data: data.subarray(skipped) });
+      },
+    });
+  };
+
+  let hear = () => hearFirst(onPiece);
+  const hearing = overCuts(work, async () => {
+    const now = hear;
+    hear = hearAgain;
+    await now();
+    // A connection may also be cut without an error.
+    while ((await readEnd(docker, container.id)).state === "running") await hearAgain();
+  });
+  const [end] = await Promise.all([overCuts(work, () => container.wait()), hearing]);
+  return end;
+}
+
+/** Does something again that failed because the engine could not be reached, for as long as a job's own shell holds out. */
+async function overCuts<T>({ kill }: Work, work: () => Promise<T>): Promise<T> {
+  let cutAtMs: number | undefined;
+  for (;;) {
+    const beganAtMs = performance.now();
+    try {
+      return await work();
+    } catch (error) {
+      const isCut = engineError(error, "hear the container of the action").code === "ENGINE_LOST";
+      const now = performance.now();
+      if (cutAtMs === undefined || now - beganAtMs > CUT_PAUSE_MS) cutAtMs = now;
+      if (!isCut || kill.aborted || now - cutAtMs > CUT_PATIENCE_MS) throw error;
+      await sleep(CUT_PAUSE_MS);
+    }
+  }
+}
+
 /** Never stops reading: an attach client that does holds the container up. */
-async function hear(output: Duplex, onOutput: (chunk: Buffer) => void): Promise<void> {
+async function hear(output: Duplex, heard: Heard): Promise<void> {
   const pieces = demultiplexer();
   output.on("data", (chunk: Buffer) => {
-    for (const { data } of pieces(chunk)) onOutput(data);
+    for (const piece of pieces(chunk)) heard(piece);
   });
   await finished(output, { writable: false }).finally(() => output.destroy());
 }
@@ -154,12 +213,10 @@ async function hear(output: Duplex, onOutput: (chunk: Buffer) => void): Promise<
 async function hearLog(
   docker: Docker,
   id: string,
-  { follow, work }: { readonly follow: boolean; readonly work: Work },
+  { follow, heard }: { readonly follow: boolean; readonly heard: Heard },
 ): Promise<void> {
   const signal = new AbortController().signal; // its end is the container's, which stopping brings about
-  for await (const { data } of readContainerLog(docker, id, { follow, signal })) {
-    work.onOutput(data);
-  }
+  for await (const piece of readContainerLog(docker, id, { follow, signal })) heard(piece);
 }
 
 /** As Docker's command line tells it: the engine's words, and 127 for a program that is missing, 126 for one that cannot be run. */
