@@ -46,7 +46,9 @@ describe("berth host setup of a bare machine over SSH", () => {
   });
 
   it("has both found by the probe", async () => {
-    const { stdout } = await runBerth(["host", "probe", "bare", "--json"], { cwd });
+    const { stdout, stderr } = await runBerth(["host", "probe", "bare", "--json"], { cwd });
+
+    expect(stderr).toBe("");
 
     const { engines } = JSON.parse(stdout);
     expect(engines).toEqual([
