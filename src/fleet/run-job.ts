@@ -96,9 +96,12 @@ export async function runJob(
     const { retries } = keeper.record;
     if (!isHostsFault(result) || signal.aborted) return result;
     // Nothing of it has run: it costs no try, as long as there may be other GPUs.
-    const isFree = result.death === "gpu-mismatch" && ++mismatches <= MOST_MISMATCHES;
+    const isFree = result.death === "gpu-mismatch" && mismatches < MOST_MISMATCHES;
     if (!isFree && retries >= job.retries + mismatches) return result;
-    if (isFree) await deps.retellHosts?.();
+    if (isFree) {
+      mismatches++;
+      await deps.retellHosts?.();
+    }
 
     const why = result.reason ?? "Its host failed it.";
     const changes = { state: "queued", retries: retries + 1, reason: why } as const;
@@ -106,7 +109,9 @@ export async function runJob(
     const forgotten = { checkRunId: undefined, host: undefined, startedAtMs: undefined };
     await keeper.change(
       { ...changes, ...forgotten },
-      isFree ? `Goes elsewhere: ${why}` : `Is run again (${retries + 1} of ${job.retries}): ${why}`,
+      isFree
+        ? `Goes elsewhere: ${why}`
+        : `Is run again (${retries + 1} of ${job.retries + mismatches}): ${why}`,
     );
     deps.log.warn({ job: keeper.record.id, death: result.death }, "job is run again");
     deps.report.restart();
