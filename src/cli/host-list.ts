@@ -2,10 +2,13 @@ import { Command } from "commander";
 import { BerthError, textOf } from "../../runner/errors.ts";
 import type { ResolvedHost } from "../config/resolve-hosts.ts";
 import { probeMachine } from "../hosts/probe-machine.ts";
+import { lastProbes } from "../store/known-hosts.ts";
+import { stateFolder, storeFolder } from "../store/state-folder.ts";
 import { findService, type Service } from "./ask-service.ts";
 import { probeHost } from "./host-probe.ts";
 import { hostsOfConfig } from "./hosts-of-config.ts";
 import { readHosts } from "./read-hosts.ts";
+import { storeOfConfig } from "./store-of-config.ts";
 import { thisMachine } from "./this-machine.ts";
 import { hostTable } from "./view/host-report.ts";
 import { type LookedAt, sideBySide } from "./view/hosts-side-by-side.ts";
@@ -46,7 +49,8 @@ async function list(flags: Flags, signal: AbortSignal): Promise<string> {
     return flags.json ? asJson({ hosts }) : hostTable(hosts);
   }
   const service = serviceOf(flags.config, signal);
-  const hosts = await hostsOfConfig(configured, { service, signal });
+  const known = lastProbes(storeFolderOf(flags.config));
+  const hosts = await hostsOfConfig(configured, { service, lastProbes: known, signal });
   return flags.json ? asJson({ hosts }) : knownHostsTable(hosts);
 }
 
@@ -75,6 +79,16 @@ async function lookAtAll(
 
 function toJson({ name, facts, problem, remedy }: LookedAt): object {
   return facts ?? { name, problem, remedy };
+}
+
+/** The usual one for a file that says nothing of GitHub. */
+function storeFolderOf(named: string | undefined): string {
+  try {
+    return storeOfConfig(named).folder;
+  } catch (error) {
+    if (!(error instanceof BerthError)) throw error;
+    return storeFolder({}, stateFolder(process.env, process.getuid?.()));
+  }
 }
 
 /** A file that says nothing of GitHub has no service. */

@@ -4,6 +4,7 @@ import type { ResolvedHost } from "../config/resolve-hosts.ts";
 import { capabilityOf } from "../hosts/capability-of.ts";
 import { openHost } from "../hosts/open-host.ts";
 import type { Capability } from "../profiles/capability.ts";
+import type { LastProbe } from "../store/known-hosts.ts";
 import type { Service } from "./ask-service.ts";
 import { hostTarget } from "./host-target.ts";
 import { thisMachine } from "./this-machine.ts";
@@ -53,10 +54,20 @@ const Status = z.object({
 });
 const Statuses = z.object({ hosts: z.array(Status) });
 
-/** Asks the service that runs, else looks at the machines; nothing is changed. */
+/**
+ * Asks the service that runs, else looks at the machines; nothing is changed. Of one that cannot be looked at, what `lastProbes` has of it is told.
+ */
 export async function hostsOfConfig(
   hosts: readonly ResolvedHost[],
-  { service, signal }: { readonly service: Service | undefined; readonly signal: AbortSignal },
+  {
+    service,
+    lastProbes = [],
+    signal,
+  }: {
+    readonly service: Service | undefined;
+    readonly lastProbes?: readonly LastProbe[];
+    readonly signal: AbortSignal;
+  },
 ): Promise<KnownHost[]> {
   const told = service === undefined ? [] : await askService(service);
   return await Promise.all(
@@ -64,9 +75,20 @@ export async function hostsOfConfig(
       const { name, slots } = host;
       const status = told.find((one) => one.name === name);
       if (status !== undefined) return { ...status, slots, capability: status.capability };
-      return { name, slots, capability: undefined, ...(await lookAt(host, signal)) };
+      const seen = await lookAt(host, signal);
+      const last = lastProbes.find((one) => one.name === name);
+      return { name, slots, capability: undefined, ...fromMemory(seen, last) };
     }),
   );
+}
+
+type Seen = Pick<KnownHost, "closed"> & { readonly capability?: Capability };
+
+function fromMemory(seen: Seen, last: LastProbe | undefined): Seen {
+  const facts = Proved.safeParse(last?.facts);
+  if (seen.closed === undefined || last === undefined || !facts.success) return seen;
+  const at = new Date(last.atMs).toISOString().replace(/\.\d+Z$/, "Z");
+  return { capability: facts.data, closed: `${seen.closed} Last seen at ${at}.` };
 }
 
 async function askService(service: Service): Promise<z.infer<typeof Status>[]> {
@@ -78,10 +100,7 @@ async function askService(service: Service): Promise<z.infer<typeof Status>[]> {
   }
 }
 
-async function lookAt(
-  host: ResolvedHost,
-  signal: AbortSignal,
-): Promise<Pick<KnownHost, "closed"> & { readonly capability?: Capability }> {
+async function lookAt(host: ResolvedHost, signal: AbortSignal): Promise<Seen> {
   try {
     await using access = await openHost(hostTarget(host), { connect: thisMachine({}) });
     const facts = await access.probe(signal);

@@ -74,6 +74,7 @@ export function watchHosts(
       const isOpen = capabilities.has(name) && !problems.has(name);
       if (!isOpen) await beforeOpen?.(host);
       capabilities.set(name, capability);
+      await store.remember(name, capability, Date.now());
       if (problems.delete(name)) log.info({ host: name }, "host answers again");
     } catch (error) {
       if (signal.aborted) return;

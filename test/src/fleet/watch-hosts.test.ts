@@ -175,3 +175,15 @@ it("closes a host whose connection is lost, and clears it before it takes jobs a
 
   expect(cleared.at(-1)).toBe("a No route.");
 });
+
+it("keeps what the last probe of each host found out", async () => {
+  const hosts = [host("a", () => capable("a")), host("b", () => Promise.reject(new Error("off")))];
+  const scheduler = await openScheduler({ store: store.leases, hosts: [], limits: {} });
+  const watch = watchHosts(hosts, { scheduler, store: store.hosts, log: quietLog() });
+
+  await watch.probe(signal);
+
+  expect(await store.hosts.known()).toEqual([
+    { name: "a", atMs: expect.any(Number), facts: JSON.parse(JSON.stringify(await capable("a"))) },
+  ]);
+});
