@@ -5,18 +5,10 @@ import { readFacts } from "./facts.ts";
 import { type Block, readNumbers } from "./frames.ts";
 import { holdOut, withPatience } from "./hold-out.ts";
 import { CHUNK_BYTES, LINE_END } from "./preamble.ts";
-import type { Ended } from "./running-command.ts";
 import type { ShellBackend, ShellFacts } from "./shell.ts";
 import { superseded, unreadableFacts } from "./shell-errors.ts";
+import { readTakeover, type Takeover } from "./takeover.ts";
 import { createWire, shellLost, type Wire } from "./wire.ts";
-
-/** What a shell says of itself when a client takes over: of the last command it got, and of the last that began. */
-export type Takeover = {
-  readonly epoch: number;
-  readonly last: number;
-  readonly hash: string;
-  readonly begun: { readonly number: number; readonly ended?: Omit<Ended, "files"> };
-};
 
 export type LinkOptions = {
   readonly nonce: string;
@@ -158,7 +150,7 @@ export async function openLink(
   };
   const onSync = (rest: readonly string[]) => {
     if (rest.length === 1) return; // stderr's copy
-    const [epochOfIt = 0, last = 0] = readNumbers(rest.slice(1), 2);
+    const [epochOfIt = 0] = readNumbers(rest.slice(1), 2);
     if (rest[0] !== token) {
       if (!isHearing || epochOfIt <= epoch) return;
       // One of a connection before, which came through only now, has raised it for us.
@@ -167,10 +159,7 @@ export async function openLink(
       return;
     }
     if (taken !== undefined) return;
-    const [number = 0] = readNumbers(rest.slice(4), 1);
-    const [code] = rest[5] === "-" && rest.length > 6 ? readNumbers(rest.slice(6), 1) : [];
-    const begun = { number, ...(code !== undefined && { ended: { code, why: rest[7] ?? "" } }) };
-    taken = { epoch: epochOfIt, last, hash: rest[3] ?? "", begun };
+    taken = readTakeover(rest);
     epoch = epochOfIt;
     isHearing = true;
     wire?.hold();

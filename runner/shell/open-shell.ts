@@ -1,7 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { BerthError } from "../errors.ts";
 import { malformed, readNumbers } from "./frames.ts";
-import { type Link, type LinkListener, openLink, type Takeover } from "./link.ts";
+import { type Link, type LinkListener, openLink } from "./link.ts";
 import { LINE_END } from "./preamble.ts";
 import { filesCame, type RunningCommand, resultOf, startListening } from "./running-command.ts";
 import type {
@@ -15,6 +15,7 @@ import type {
 } from "./shell.ts";
 import { otherCommand, otherHistory, stepperGone, superseded } from "./shell-errors.ts";
 import { type SignalName, stopCommand } from "./stop-command.ts";
+import type { Takeover } from "./takeover.ts";
 import { commandBytes, createTypist, hashCommand } from "./typed-command.ts";
 
 export type OpenShellOptions = {
