@@ -1,12 +1,18 @@
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
+import { thisOwner } from "../../src/containers/owner.ts";
+import { listClaims } from "../../src/hosts/gpu-claims.ts";
+import { hostGpus } from "../../src/hosts/host-gpus.ts";
+import { localShell } from "../../src/hosts/machine-shell.ts";
 import { startServiceOnLocalhub, type TestService } from "../service/service-on-localhub.ts";
 import { execIn } from "./containers/exec-in.ts";
+import { quietLog } from "./fleet/quiet-log.ts";
 import { canStartGpuMachine, type GpuMachine, startGpuMachine } from "./gpu-machine.ts";
 
 const ONE = "GPU-11111111-2222-3333-4444-555555555555";
 const TWO = "GPU-66666666-7777-8888-9999-000000000000";
 const TELL = "echo ::notice::given $NVIDIA_VISIBLE_DEVICES";
 const GO = "/tmp/go";
+const { signal } = new AbortController();
 
 let machine: GpuMachine;
 let service: TestService;
@@ -33,6 +39,8 @@ whereOneCanRun("a host with two GPUs", () => {
     const [first = "", second = "", third = ""] = jobs;
 
     await service.until(async () => (await running()).length === 2);
+    const claimed = await claims();
+    const forRun = await claimOfAnotherRun();
     const waits = await service.until(async () => {
       const { stdout } = await service.berth("jobs", "why", third);
       return stdout.includes("GPU") && stdout;
@@ -49,6 +57,11 @@ whereOneCanRun("a host with two GPUs", () => {
     expect(waits).toContain(
       `The 2 GPUs of here that it can use are leased to ${first} and ${second}`,
     );
+    expect(claimed).toEqual([`${ONE} of ${first}`, `${TWO} of ${second}`].toSorted());
+    expect(forRun.taken).toEqual([
+      { uuid: ONE, why: expect.stringMatching(/^is claimed by .* of another Berth service$/) },
+    ]);
+    expect(await claims()).toEqual([]);
     const [ofFirst, ofSecond, ofThird] = ["train (1)", "train (2)", "train (3)"].map(given);
     expect([ofFirst, ofSecond].flat().toSorted()).toEqual([ONE, TWO]);
     expect(ofThird).toEqual(ofSecond);
@@ -59,6 +72,22 @@ whereOneCanRun("a host with two GPUs", () => {
     expect(given("plain")).toEqual(["void", "void"]);
   });
 });
+
+/** What is claimed on the machine of these GPUs. */
+async function claims(): Promise<string[]> {
+  const held = await listClaims(localShell(process.env), { signal });
+  const own = held.filter(({ uuid }) => [ONE, TWO].includes(uuid));
+  return own.map(({ uuid, claim }) => `${uuid} of ${claim?.job}`).toSorted();
+}
+
+/** As `berth run` would, on another engine of the machine. */
+async function claimOfAnotherRun() {
+  const gpus = hostGpus({
+    shell: async () => localShell({ ...process.env, ...machine.env }),
+    ...{ owner: thisOwner(), host: "here", log: quietLog(), hasJob: async () => undefined },
+  });
+  return await gpus.claim({ job: "other", engine: "other", units: [{ uuid: ONE }] }, signal);
+}
 
 /** What the steps of a job found, each once. */
 function given(job: string): string[] {
