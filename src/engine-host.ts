@@ -12,6 +12,7 @@ import { dindOfTerms } from "./dind-of-terms.ts";
 import type { HostPlaces, PlaceTerms } from "./fleet/host-places.ts";
 import { claimForJob, gpuAccessOf, hostGpusOf } from "./host-gpus-of.ts";
 import { capabilityOf } from "./hosts/capability-of.ts";
+import { withJobNetwork } from "./job-network.ts";
 import type { Capability } from "./profiles/capability.ts";
 import { chooseEngine } from "./profiles/choose-engine.ts";
 import { type ReadyEngine, type ReadyEnginesOptions, readyEngines } from "./ready-engines.ts";
@@ -146,8 +147,8 @@ export function openEngineHost(options: EngineHostOptions): HostPlaces {
 }
 
 function placeOptions(
-  { engine, jobImage, nodeVolume, isGuarded }: ReadyEngine,
-  { access, serviceId, connect, supply }: EngineHostOptions,
+  { engine, jobImage, nodeVolume, certificates, isGuarded }: ReadyEngine,
+  { access, serviceId, connect, supply, network = {} }: EngineHostOptions,
   terms: PlaceTerms & Pick<ContainerLease, "gpuAccess">,
 ) {
   const { lease, image, settings, gpuAccess } = terms;
@@ -159,7 +160,7 @@ function placeOptions(
     imageFor: () => image || settings?.image || jobImage,
     labels: { [SERVED_LABEL]: serviceId },
     supply,
-    settings,
+    settings: withJobNetwork(settings, network, certificates),
     lease: { ...containerLease(lease, settings), gpuAccess },
     dind: dindOfTerms(engine, terms, { stateFolder: connect.stateDir }),
     hasGuardedNetwork: isGuarded,

@@ -9,6 +9,7 @@ import { ensureImage, hasImage } from "./containers/images.ts";
 import type { HostAccess } from "./hosts/host-access.ts";
 import { type Machine, prepareImages } from "./hosts/prepare-machine.ts";
 import type { SetupEvent } from "./hosts/setup-step.ts";
+import { certificateVolume, type JobNetwork } from "./job-network.ts";
 import { keepDiskFree } from "./keep-disk-free.ts";
 import type { Log } from "./log.ts";
 
@@ -22,6 +23,8 @@ export type ReadyEnginesOptions = {
   readonly keepFreeBytes?: number;
   /** Where images come from that an engine lacks, the job image among them. */
   readonly supply?: ImageSupply | undefined;
+  /** What jobs need to reach the world outside. */
+  readonly network?: JobNetwork;
   /** Images to have before a job asks for them. */
   readonly images?: readonly string[];
   /** What jobs are kept from; an empty list turns it off. */
@@ -30,6 +33,8 @@ export type ReadyEnginesOptions = {
 
 /** An engine with all that jobs need of it. */
 export type ReadyEngine = Machine & {
+  /** With the certificates that jobs trust; `undefined`: those of their images do. */
+  readonly certificates: string | undefined;
   /** Metadata addresses are blocked for networks of jobs. */
   readonly isGuarded: boolean;
   /** When that was last seen to, on the clock of `performance.now()`. */
@@ -66,16 +71,23 @@ export function readyEngines(options: ReadyEnginesOptions): ReadyEngines {
     if (last === undefined) await copyJobImage(engine, options, signal);
     const machine = await prepareImages(engine, [], prepareOptions(options, signal));
     if (last === undefined) await fetchImages(engine, options, signal);
+    const certificates = await certificateVolume(engine, options.network ?? {}, {
+      image: machine.jobImage,
+      signal,
+    });
     await keepDiskFree(engine, {
       ...{ host: access.name, shell: access.shell, log: options.log, signal },
       keepFreeBytes: options.keepFreeBytes ?? 0,
-      needed: new Set([machine.jobImage, machine.base, machine.nodeVolume.name]),
+      needed: new Set([
+        ...[machine.jobImage, machine.base, machine.nodeVolume.name],
+        ...(certificates === undefined ? [] : [certificates]),
+      ]),
     });
     const guarded = isStillGuarded(last) ? last : await guardNow(machine, last);
     const opening = last?.opening ?? new PQueue({ concurrency: 1 });
     opening.concurrency = Math.min(MOST_AT_ONCE, await cpusOf(engine));
     const { isGuarded, guardedAtMs } = guarded;
-    const ready = { ...machine, isGuarded, guardedAtMs, opening };
+    const ready = { ...machine, certificates, isGuarded, guardedAtMs, opening };
     known.set(endpoint, ready);
     return ready;
 

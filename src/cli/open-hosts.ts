@@ -34,6 +34,7 @@ export async function openHosts(
         ...{ access, slots, serviceId, log, connect, report },
         keepFreeBytes: host.keepFreeDisk.bytes,
         images: host.images,
+        network,
         supply: { registries: network.registries, ...(host.ssh !== undefined && { copyFrom }) },
       });
     }),

@@ -10,6 +10,7 @@ import { openHosts } from "./open-hosts.ts";
 import { openService, type Service } from "./open-service.ts";
 import { readChecked, reloadConfig } from "./reload-config.ts";
 import { thisMachine } from "./this-machine.ts";
+import { useNetwork } from "./use-network.ts";
 import { version } from "./version.ts";
 
 export type ServeFlags = {
@@ -46,6 +47,7 @@ export async function runService(flags: ServeFlags, interrupts: Interrupts): Pro
     service?.reload(inForce);
   });
 
+  useNetwork(config.network, env);
   const { stateDir } = thisMachine({});
   const storeFolder = storeFolderOf(config.store, stateDir);
   const hosts = await openHosts(config, { storeFolder, log });

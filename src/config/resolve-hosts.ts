@@ -177,5 +177,7 @@ export function secretsOfHosts({
 }): string[] {
   const ofHosts = hosts.flatMap(({ password, passphrase }) => [password, passphrase]);
   const ofRegistries = network.registries.map(({ password }) => password);
-  return [...ofHosts, ...ofRegistries].filter((secret) => secret !== undefined);
+  const proxies = [network.proxy?.http, network.proxy?.https];
+  const ofProxies = proxies.map((url) => (url && URL.parse(url)?.password) || undefined);
+  return [...ofHosts, ...ofRegistries, ...ofProxies].filter((secret) => secret !== undefined);
 }

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, it } from "@jest/globals";
 import type Docker from "dockerode";
 import { jobsOfService } from "../../src/containers/gc.ts";
 import { ContainerSettings } from "../../src/containers/settings.ts";
-import { openEngineHost } from "../../src/engine-host.ts";
+import { type EngineHostOptions, openEngineHost } from "../../src/engine-host.ts";
 import type { HostPlaces, PlaceTerms } from "../../src/fleet/host-places.ts";
 import { openHost as openAccess } from "../../src/hosts/open-host.ts";
 import type { Log } from "../../src/log.ts";
@@ -81,6 +81,26 @@ it("makes a job's container with what was leased and what its profile says", asy
   expect(await findLeftovers(jobId)).toEqual([]);
 });
 
+it("gives jobs the proxy and the certificates that they need to reach the world", async () => {
+  const ca = "-----BEGIN CERTIFICATE-----\nnone\n-----END CERTIFICATE-----";
+  const network = { proxy: { https: "http://proxy:3128", no: ["localhost", ".internal"] }, ca };
+  await using behind = await openHost(undefined, { network });
+  const settings = ContainerSettings.parse({
+    image: IMAGE,
+    environment: { no_proxy: "of the profile" },
+  });
+  await using place = await open(`${SERVICE}.network`, { settings }, behind);
+
+  const show = ["sh", "-c", 'env; tail -n 3 "$SSL_CERT_FILE"'];
+  const { output } = await execIn(docker, place.containerId ?? "", show);
+
+  expect(output).toContain("HTTPS_PROXY=http://proxy:3128");
+  expect(output).toContain("https_proxy=http://proxy:3128");
+  expect(output).toContain("NO_PROXY=localhost,.internal");
+  expect(output).toContain("no_proxy=of the profile");
+  expect(output).toContain(ca);
+});
+
 it("refuses what a job sends to a metadata address", async () => {
   await using place = await open(`${SERVICE}.metadata`, { image: undefined });
 
@@ -132,7 +152,10 @@ it("says in words that it is not usable where no engine answers", async () => {
   });
 });
 
-async function openHost(endpoint?: string): Promise<HostPlaces> {
+async function openHost(
+  endpoint?: string,
+  more: Partial<EngineHostOptions> = {},
+): Promise<HostPlaces> {
   const hear = (...said: unknown[]) => void warnings.push(said);
   const log: Log = { error: hear, warn: hear, info: () => {}, debug: () => {} } as Log;
   return openEngineHost({
@@ -142,13 +165,14 @@ async function openHost(endpoint?: string): Promise<HostPlaces> {
     serviceId: SERVICE,
     log,
     metadataAddresses: [METADATA],
+    ...more,
   });
 }
 
-function open(jobId: string, terms: Partial<PlaceTerms> = {}) {
+function open(jobId: string, terms: Partial<PlaceTerms> = {}, on = host) {
   const lease = { jobId, host: "here", cpus: 0.5, memoryBytes: 64 * MIB, gpus: [], leasedAtMs: 0 };
   const request = { jobId, runId: SERVICE, repository: "repo", labels: ["berth"] };
-  return host.openPlace({
+  return on.openPlace({
     lease: { repository: "o/repo", ...lease } as PlaceTerms["lease"],
     need: { gpus: 0, rootless: false, dind: false },
     image: IMAGE,
