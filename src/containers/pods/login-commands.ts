@@ -1,3 +1,5 @@
+import { SSHD_CONFIG } from "./setup-user-script.ts";
+
 /** Where a person logs in, and as whom. */
 export type LoginPlace = {
   /** Name of the host, as Berth knows it. */
@@ -75,7 +77,7 @@ function addressOf({ address, bindAddress = "" }: LoginPlace): string {
 }
 
 function proxyOf({ containerId, sshd, enter = "berth container exec -i" }: LoginPlace): string {
-  return `${enter} ${containerId.slice(0, 12)} -- ${sshd} -i -f /etc/berth-pod/sshd_config`;
+  return `${enter} ${containerId.slice(0, 12)} -- ${sshd} -i -f ${SSHD_CONFIG}`;
 }
 
 function words(list: readonly string[]): string {

@@ -1,5 +1,5 @@
 /** Where all of it lies in the container. */
-export const POD_FOLDER = "/etc/berth-pod";
+const POD_FOLDER = "/etc/berth-pod";
 export const SSHD_CONFIG = `${POD_FOLDER}/sshd_config`;
 
 const COMMON = `set -u

@@ -1,16 +1,9 @@
-import { execFile } from "node:child_process";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import type { Engine } from "../../../../src/containers/connect-engine.ts";
 import { describeEngine } from "../../../../src/containers/describe-engine.ts";
-import { hasImage } from "../../../../src/containers/images.ts";
 import { createContainer } from "../../../../src/containers/pods/create-container.ts";
 import { findPod } from "../../../../src/containers/pods/find-pod.ts";
 import { listPods } from "../../../../src/containers/pods/list-pods.ts";
-import { logIn } from "../../../../src/containers/pods/log-in.ts";
 import type { PodHost } from "../../../../src/containers/pods/pod-host.ts";
 import { removePod } from "../../../../src/containers/pods/remove-pod.ts";
 import { runInContainer } from "../../../../src/containers/pods/run-in-container.ts";
@@ -19,12 +12,10 @@ import { engineForTests } from "../../../src/containers/engine.ts";
 import { tinyImage } from "../../../src/containers/tiny-image.ts";
 
 const signal = new AbortController().signal;
-const run = promisify(execFile);
+const keys = ["ssh-ed25519 AAAA me"];
 
 let engine: Engine;
 let host: PodHost;
-let folder: string;
-let keys: string[];
 
 beforeAll(async () => {
   engine = await engineForTests();
@@ -36,12 +27,6 @@ beforeAll(async () => {
     engines: async () => [{ ...description, endpoint: engine.endpoint, usable: true }],
     connect: async () => engine,
   };
-  folder = await mkdtemp(join(tmpdir(), "berth-pods-"));
-  await run("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", join(folder, "key")]);
-  keys = [(await readFile(join(folder, "key.pub"), "utf8")).trim()];
-});
-afterAll(async () => {
-  await rm(folder, { recursive: true, force: true });
 });
 
 async function remove(id: string) {
@@ -49,52 +34,10 @@ async function remove(id: string) {
   await removePod(found, { volumes: true });
 }
 
-/** What the tests' engine was prepared with. */
-async function debian(): Promise<string> {
-  const isPublic = await hasImage(engine.docker, "debian:bookworm-slim");
-  return isPublic ? "debian:bookworm-slim" : "berth-base:bookworm";
-}
-
 const inside = (id: string, script: string, env = {}) =>
   runInContainer(engine.docker, id, script, { env, limitMs: 30_000, signal });
 
-describe("a user in a container of Debian", () => {
-  it("logs in with the printed command, has sudo, and is set up twice without harm", async () => {
-    const request = {
-      image: await debian(),
-      // Somebody has the number and the group's name already; sessions get the variable.
-      command: ["sh", "-c", "useradd -u 1000 somebody; groupadd pod-user; exec sleep infinity"],
-      env: ["GREETING=hello there"],
-      setupUser: "pod-user",
-    };
-    const answer = await createContainer(host, request, {
-      ...{ keys, signal, identityFile: join(folder, "key"), requiresUser: true },
-      allowsHostPath: () => false,
-      progress: () => {},
-    });
-    try {
-      const command = `${answer.sshCommand} 'id -un; sudo -n id -un; echo $GREETING'`;
-      const first = await run("/bin/sh", ["-c", command], { timeout: 20_000 });
-      const again = await logIn(engine, answer.id, {
-        ...{ user: "pod-user", keys, signal, progress: () => {} },
-        place: { host: "here", address: "127.0.0.1", identityFile: join(folder, "key") },
-      });
-      const list = await inside(answer.id, "cat /etc/berth-pod/authorized_keys/pod-user");
-      const main = await inside(answer.id, "tr '\\0' ' ' < /proc/1/cmdline");
-
-      expect(answer).toMatchObject({ userReady: true, userError: null });
-      expect(answer.moshCommand).toMatch(/^mosh .* pod-user@127\.0\.0\.1$/);
-      expect(first.stdout).toBe("pod-user\nroot\nhello there\n");
-      expect(again).toMatchObject({ userReady: true, sshCommand: answer.sshCommand });
-      expect(list.stdout).toBe(`${keys[0]}\n`);
-      expect(main.stdout).toContain("sleep infinity");
-    } finally {
-      await remove(answer.id);
-    }
-  });
-});
-
-describe("a user in other images", () => {
+describe("a user in an image without apt", () => {
   const TINY = "berth-test-pods-user:tiny";
   let image: AsyncDisposable;
 
