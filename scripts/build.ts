@@ -4,8 +4,8 @@
  */
 
 import { spawnSync } from "node:child_process";
-import { chmod, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { chmod, mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { basename, join } from "node:path";
 import { type BuildOptions, build, type Plugin } from "esbuild";
 import { publint } from "publint";
 import { formatMessage } from "publint/utils";
@@ -38,12 +38,14 @@ const shared: BuildOptions = {
 /** Node takes `--env-file` for its own wherever it stands, unless `--` comes before the script; one word of a `#!` line cannot say that. */
 const START = `#!/bin/sh\n":" //; exec node -- "$0" "$@"`;
 
+/** Commands that run now may yet ask for a chunk of the build before. */
+const KEPT_MS = 10 * 60_000;
+
 const onlyBundle = process.argv.includes("--bundle");
 const dist = join(root, "dist");
 await mkdir(dist, { recursive: true });
-// Those of an earlier build have other names.
-await rm(join(dist, "chunks"), { recursive: true, force: true });
-await bundle([COMMAND, LIBRARY]);
+const written = await bundle([COMMAND, LIBRARY]);
+await removeOldChunks(join(dist, "chunks"), written);
 await makeProgram(join(dist, "berth.js"));
 if (!onlyBundle) {
   await emitTypes();
@@ -51,8 +53,8 @@ if (!onlyBundle) {
 }
 
 /** What a command does not need stays in files that it does not read: reading and parsing is most of its start. */
-async function bundle(entryPoints: string[]): Promise<void> {
-  await build({
+async function bundle(entryPoints: string[]): Promise<string[]> {
+  const { metafile } = await build({
     ...shared,
     entryPoints,
     outdir: "dist",
@@ -60,7 +62,18 @@ async function bundle(entryPoints: string[]): Promise<void> {
     chunkNames: "chunks/[name]-[hash]",
     splitting: true,
     banner: { js: REQUIRE },
+    metafile: true,
   });
+  return Object.keys(metafile.outputs).map((path) => basename(path));
+}
+
+/** Those of earlier builds have other names. */
+async function removeOldChunks(folder: string, written: readonly string[]): Promise<void> {
+  for (const name of await readdir(folder)) {
+    const file = join(folder, name);
+    if (written.includes(name) || Date.now() - (await stat(file)).mtimeMs < KEPT_MS) continue;
+    await rm(file);
+  }
 }
 
 async function makeProgram(file: string): Promise<void> {

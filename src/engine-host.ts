@@ -16,6 +16,7 @@ import { withJobNetwork } from "./job-network.ts";
 import type { Capability } from "./profiles/capability.ts";
 import { chooseEngine } from "./profiles/choose-engine.ts";
 import { type ReadyEngine, type ReadyEnginesOptions, readyEngines } from "./ready-engines.ts";
+import { tryEngines } from "./try-engines.ts";
 
 export type EngineHostOptions = ReadyEnginesOptions & {
   readonly slots: number;
@@ -36,6 +37,7 @@ export function openEngineHost(options: EngineHostOptions): HostPlaces {
   const { access, slots, serviceId, log } = options;
   const { name } = access;
   const engines = readyEngines(options);
+  const trials = tryEngines(engines, options);
   const knownUsers = new Map<string, UserIds>();
   let known: Capability | undefined;
   /** Endpoints of engines that jobs may be on. */
@@ -49,10 +51,11 @@ export function openEngineHost(options: EngineHostOptions): HostPlaces {
   async function look(signal: AbortSignal): Promise<Capability> {
     // Berth's own engine is started again before anybody looks for it.
     await access.engine(undefined, signal);
-    const capability = capabilityOf(await access.probe(signal), name, {
-      onlyDefault: access.hasNamedEngine,
-    });
+    const facts = trials.recall(await access.probe(signal));
+    const capability = capabilityOf(facts, name, { onlyDefault: access.hasNamedEngine });
     await engines.anew(capability.engines[0]?.endpoint, signal);
+    // Trials take a while: the first jobs need not wait for them.
+    if (known !== undefined) trials.begin(facts);
     known = capability;
     for (const { usable, endpoint } of capability.engines) if (usable) everUsable.add(endpoint);
     if (capability.gpus.some(({ usable }) => usable)) await lookAtGpus(signal);
@@ -142,7 +145,10 @@ export function openEngineHost(options: EngineHostOptions): HostPlaces {
     },
     ...(access.onChange && { onChange: access.onChange }),
     // Jobs outlive the service.
-    [Symbol.asyncDispose]: () => access[Symbol.asyncDispose](),
+    async [Symbol.asyncDispose]() {
+      await trials[Symbol.asyncDispose]();
+      await access[Symbol.asyncDispose]();
+    },
   };
 }
 

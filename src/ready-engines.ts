@@ -47,6 +47,8 @@ export type ReadyEngine = Machine & {
 export type ReadyEngines = {
   /** What was made ready before, else `anew`. */
   once(endpoint: string | undefined, signal: AbortSignal): Promise<ReadyEngine>;
+  /** Whether it was made ready before. */
+  has(endpoint: string | undefined): boolean;
   /** Makes what it lacks. */
   anew(endpoint: string | undefined, signal: AbortSignal): Promise<ReadyEngine>;
 };
@@ -101,6 +103,7 @@ export function readyEngines(options: ReadyEnginesOptions): ReadyEngines {
   }
 
   return {
+    has: (endpoint) => known.has(endpoint),
     once: async (endpoint, signal) =>
       known.get(endpoint) ??
       (await turns.add(() => known.get(endpoint) ?? makeReady(endpoint, signal))),

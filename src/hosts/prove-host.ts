@@ -15,6 +15,8 @@ export type Prover = {
    * another. Never throws but when it is aborted: what could not be tried is not there, and is tried the next time.
    */
   prove(facts: HostFacts, signal: AbortSignal): Promise<HostFacts>;
+  /** The facts with what was tried before; nothing is tried. */
+  recall(facts: HostFacts): HostFacts;
 };
 
 /** Keeps what engines showed, for one host. */
@@ -27,8 +29,7 @@ export function openProver(trials: Trials): Prover {
     signal: AbortSignal,
   ): Promise<EngineFacts> {
     if (!engine.usable) return engine;
-    const { endpoint, id, version } = engine;
-    const key = [endpoint, id, version, facts.bootId].join(" ");
+    const key = keyOf(engine, facts);
     const proved = known.get(key) ?? (await tryAll(engine, trials, signal));
     if (proved === undefined) return engine;
     known.set(key, proved);
@@ -38,22 +39,37 @@ export function openProver(trials: Trials): Prover {
   return {
     async prove(facts, signal) {
       const engines = await Promise.all(facts.engines.map((one) => ofEngine(one, facts, signal)));
-      const disproved = engines.filter(
-        ({ enforcesLimits, proved }) => enforcesLimits && typeof proved?.limits === "string",
-      );
-      return {
-        ...facts,
-        engines,
-        warnings: [
-          ...facts.warnings,
-          ...disproved.map(({ endpoint, proved }) => ({
-            message: `The engine at ${endpoint} takes limits and does not enforce them. ${proved?.limits}`,
-            remedy:
-              "See that its machine mounts the control group of memory and that the engine may write there; jobs with cpu= or mem= go elsewhere until then.",
-          })),
-        ],
-      };
+      return withEngines(facts, engines);
     },
+    recall(facts) {
+      const engines = facts.engines.map((engine) => {
+        const proved = known.get(keyOf(engine, facts));
+        return proved === undefined || !engine.usable ? engine : { ...engine, proved };
+      });
+      return withEngines(facts, engines);
+    },
+  };
+}
+
+function keyOf({ endpoint, id, version }: EngineFacts, { bootId }: HostFacts): string {
+  return [endpoint, id, version, bootId].join(" ");
+}
+
+function withEngines(facts: HostFacts, engines: readonly EngineFacts[]): HostFacts {
+  const disproved = engines.filter(
+    ({ enforcesLimits, proved }) => enforcesLimits && typeof proved?.limits === "string",
+  );
+  return {
+    ...facts,
+    engines,
+    warnings: [
+      ...facts.warnings,
+      ...disproved.map(({ endpoint, proved }) => ({
+        message: `The engine at ${endpoint} takes limits and does not enforce them. ${proved?.limits}`,
+        remedy:
+          "See that its machine mounts the control group of memory and that the engine may write there; jobs with cpu= or mem= go elsewhere until then.",
+      })),
+    ],
   };
 }
 
