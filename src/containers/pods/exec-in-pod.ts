@@ -1,4 +1,6 @@
 import type { Duplex, Readable } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
+import type Docker from "dockerode";
 import { demultiplexer } from "../demultiplex.ts";
 import { engineError } from "../engine-error.ts";
 import type { FoundPod } from "./list-pods.ts";
@@ -46,13 +48,9 @@ export async function execInPod(
       ...(workdir !== undefined && { WorkingDir: workdir }),
     });
     const stream = await exec.start({ hijack: true, stdin: input !== undefined, Tty: isTty });
-    const resize = () => {
-      const { columns: w, rows: h } = terminal?.size() ?? { columns: 80, rows: 24 };
-      // It may have ended in this moment.
-      exec.resize({ w, h }).catch(() => {});
-    };
-    if (isTty) resize();
-    const endResize = terminal?.onResize(resize);
+    const resize = () => setSize(exec, terminal?.size() ?? { columns: 80, rows: 24 });
+    if (isTty) void resize();
+    const endResize = terminal?.onResize(() => void resize());
     try {
       await pipe(stream, options);
     } finally {
@@ -64,6 +62,23 @@ export async function execInPod(
   } catch (error) {
     signal.throwIfAborted();
     throw engineError(error, `run ${command[0]} in ${pod.name}`);
+  }
+}
+
+const RESIZE_TRIES = 10;
+
+/** The engine refuses until the command really runs, which is moments after it said that it started. Never throws: it may have ended. */
+async function setSize(
+  exec: Docker.Exec,
+  { columns: w, rows: h }: { readonly columns: number; readonly rows: number },
+): Promise<void> {
+  for (let tries = 1; tries <= RESIZE_TRIES; tries++) {
+    try {
+      await exec.resize({ w, h });
+      return;
+    } catch {
+      await sleep(10 * tries);
+    }
   }
 }
 
