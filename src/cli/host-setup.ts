@@ -100,7 +100,7 @@ async function setUp(access: Access, { flags, preferred, signal }: How): Promise
   };
   if (!flags.yes) return await setupOnDemand(access, { ...options, mode: "plan" });
 
-  await using log = await openSetupLog(logFile(access.name));
+  await using log = await openSetupLog(setupLogFile(access.name));
   using progress = showSetup(process.stderr);
   const answer = await setupOnDemand(access, {
     ...{ ...options, log, mode: "auto" },
@@ -112,7 +112,8 @@ async function setUp(access: Access, { flags, preferred, signal }: How): Promise
   return answer;
 }
 
-function logFile(name: string): string {
+/** Where all that was run on a host is kept. */
+export function setupLogFile(name: string): string {
   return join(thisMachine({}).stateDir, "setup", `${name.toLowerCase().replaceAll(" ", "-")}.log`);
 }
 

@@ -3,14 +3,18 @@ import { hostname } from "node:os";
 import PQueue from "p-queue";
 import { textOf } from "../../runner/errors.ts";
 import type { ServiceConfig } from "../config/resolve-files.ts";
+import type { ResolvedHost } from "../config/resolve-hosts.ts";
 import type { Engine } from "../containers/connect-engine.ts";
 import { openEngineHost } from "../engine-host.ts";
 import type { HostPlaces } from "../fleet/host-places.ts";
 import { findEngine } from "../hosts/find-engine.ts";
+import type { HostAccess } from "../hosts/host-access.ts";
 import { openHost } from "../hosts/open-host.ts";
 import { prepareImages } from "../hosts/prepare-machine.ts";
 import type { SetupEvent } from "../hosts/setup-step.ts";
+import { withSetup } from "../hosts/with-setup.ts";
 import type { Log } from "../log.ts";
+import { setupLogFile } from "./host-setup.ts";
 import { hostTarget } from "./host-target.ts";
 import { thisMachine } from "./this-machine.ts";
 
@@ -29,7 +33,8 @@ export async function openHosts(
         ...thisMachine({}),
         onCommand: (command: object) => log.debug({ host: name, ...command }, "asked the engine"),
       };
-      const access = await openHost(hostTarget(host), { connect, report });
+      const opened = await openHost(hostTarget(host), { connect, report });
+      const access = setUpAsConfigured(opened, host, { log, report });
       return openEngineHost({
         ...{ access, slots, serviceId, log, connect, report },
         keepFreeBytes: host.keepFreeDisk.bytes,
@@ -59,6 +64,27 @@ function openImageSource(log: Log): (signal: AbortSignal) => Promise<Docker | un
     return known;
   }
   return async (signal) => known ?? (await turns.add(() => known ?? make(signal)));
+}
+
+function setUpAsConfigured(
+  access: HostAccess,
+  { name, setup, engine }: ResolvedHost,
+  { log, report }: { readonly log: Log; report(event: SetupEvent): void },
+): HostAccess {
+  if (setup.mode !== "auto" || access.shell === undefined) return access;
+  return withSetup(access, {
+    allow: setup.allow,
+    engine: engine === "podman" ? undefined : engine,
+    logFile: setupLogFile(name),
+    report,
+    tell({ ok, attempts, fallbackReason, obstacles, error }) {
+      const said = attempts.map(({ step, outcome }) => `${step}: ${outcome}`);
+      const why = [fallbackReason, error?.message, ...obstacles.map(({ reason }) => reason)];
+      const facts = { host: name, attempts: said, why: why.filter((one) => one !== undefined) };
+      if (ok) log.info(facts, "host was set up");
+      else log.warn(facts, "host could not be set up");
+    },
+  });
 }
 
 type Docker = Engine["docker"];

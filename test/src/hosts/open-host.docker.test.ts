@@ -1,9 +1,13 @@
-import { homedir } from "node:os";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { homedir, tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "@jest/globals";
 import { copyImage } from "../../../src/containers/copy-image.ts";
 import { ensureImage, hasImage } from "../../../src/containers/images.ts";
 import type { HostAccess } from "../../../src/hosts/host-access.ts";
 import { openHost } from "../../../src/hosts/open-host.ts";
+import type { SetupAnswer } from "../../../src/hosts/setup/setup-on-demand.ts";
+import { withSetup } from "../../../src/hosts/with-setup.ts";
 import { stateFolder } from "../../../src/store/state-folder.ts";
 import { testEngine } from "../../engine.ts";
 import { type HostMachine, startHostMachine } from "../../host-machines.ts";
@@ -73,6 +77,29 @@ it("says of an image that nobody has that it is not there", async () => {
   const copied = await copyImage("berth-test/nobody:1", { from, to, progress: () => {}, signal });
 
   expect(copied).toBe(false);
+});
+
+it("starts the engine of a machine that may be set up, once it is gone", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "berth-with-setup-"));
+  stack.defer(() => rm(folder, { recursive: true, force: true }));
+  const answers: SetupAnswer[] = [];
+  const kept = withSetup(host, {
+    allow: ["docker"],
+    logFile: join(folder, "far.log"),
+    report: () => {},
+    tell: (answer) => answers.push(answer),
+  });
+  await kept.probe(signal);
+  expect(answers).toEqual([]);
+
+  await machine.exec(
+    "pid=$(cat /run/docker.pid); kill $pid; while [ -e /proc/$pid ]; do sleep 0.1; done",
+  );
+  const facts = await kept.probe(signal);
+
+  expect(facts.engines.filter(({ usable }) => usable)).toHaveLength(1);
+  expect(answers).toMatchObject([{ ok: true, engine: "docker" }]);
+  expect(await readFile(join(folder, "far.log"), "utf8")).toContain("dockerd");
 });
 
 it("has no shell where only an engine is spoken to", async () => {
