@@ -5,6 +5,7 @@ import { logIn } from "../containers/pods/log-in.ts";
 import { podLogs } from "../containers/pods/pod-logs.ts";
 import { removePod } from "../containers/pods/remove-pod.ts";
 import { createCommand } from "./container-create.ts";
+import { ownTerminal } from "./own-terminal.ts";
 import { findOnePod, findPods, type HostFlags } from "./pod-hosts.ts";
 import { readPublicKeys } from "./read-public-keys.ts";
 import { alignedTable } from "./view/aligned-table.ts";
@@ -146,17 +147,6 @@ async function exec(
     if (isRaw) process.stdin.setRawMode(false);
     process.stdin.unref?.();
   }
-}
-
-function ownTerminal() {
-  const { stdout } = process;
-  return {
-    size: () => ({ columns: stdout.columns || 80, rows: stdout.rows || 24 }),
-    onResize(listener: () => void) {
-      stdout.on("resize", listener);
-      return () => void stdout.off("resize", listener);
-    },
-  };
 }
 
 type UserFlags = HostFlags & {

@@ -3,6 +3,7 @@ import { userInfo } from "node:os";
 import { Command } from "commander";
 import { z } from "zod";
 import { findService } from "./ask-service.ts";
+import { sshIntoJob } from "./job-ssh.ts";
 import { HistoryLine, jobReport, jobTable, ServiceJob } from "./view/job-table.ts";
 import { parseLogLine, renderLogLine } from "./view/log-line.ts";
 import { createStyle, wantsColour } from "./view/style.ts";
@@ -14,7 +15,7 @@ const Job = z.object({ job: ServiceJob, history: z.array(HistoryLine) });
 const Why = z.object({ id: z.string(), why: z.array(z.string()) });
 const Cancelled = z.object({ id: z.string(), isCancelled: z.boolean() });
 
-/** `berth jobs ls|show|why|logs|cancel`: asks the service that runs on this machine. */
+/** `berth jobs ls|show|why|logs|ssh|cancel`: asks the service that runs on this machine. */
 export function jobsCommand(signal: AbortSignal): Command {
   const command = new Command("jobs")
     .description("The service's jobs: what runs, what waits and why, their logs.")
@@ -43,6 +44,12 @@ export function jobsCommand(signal: AbortSignal): Command {
     .argument("<id>", ID)
     .option("-f, --follow", "go on until the job ends")
     .action((id: string, flags: Flags & { follow?: true }) => logs(id, flags, signal));
+  add("ssh", "Open a shell in a job's container, or run a command there.", "ssh 4711-1.build")
+    .argument("<id>", ID)
+    .argument("[command...]", "after --: run this, and no shell")
+    .action(async (id: string, command: readonly string[], { config }: Flags) => {
+      process.exitCode = await sshIntoJob(id, command, { config, signal });
+    });
   add("cancel", "Stop a job and remove its container.", "cancel 4711-1.build")
     .argument("<id>", ID)
     .option("--json", "print one JSON object")

@@ -114,7 +114,7 @@ export async function openService(options: ServiceOptions): Promise<Service> {
   });
   controls = fleet.controls;
   const api = answerService({
-    ...{ store, storeFolder, fleet, scheduler, hostWatch },
+    ...{ store, storeFolder, fleet, scheduler, hostWatch, hostOf },
     heartbeats: () => heartbeats.ages(),
   });
   opened.use(await startApiSocket({ path: join(storeFolder, API_SOCKET), api, log }));

@@ -5,6 +5,8 @@ import { readJobLog } from "../store/read-job-log.ts";
 import type { JobRecord } from "../store/records.ts";
 import type { Store } from "../store/store.ts";
 import type { Fleet } from "./fleet.ts";
+import type { HostPlaces } from "./host-places.ts";
+import { jobShell } from "./job-shell.ts";
 import { executionId } from "./run-job.ts";
 import type { HostWatch } from "./watch-hosts.ts";
 
@@ -14,12 +16,13 @@ export type AnswerDeps = {
   readonly fleet: Fleet;
   readonly scheduler: Scheduler;
   readonly hostWatch: HostWatch;
+  hostOf(name: string): HostPlaces | undefined;
   readonly heartbeats: ServiceApi["heartbeats"];
 };
 
 /** What the service answers to commands: all of it from the store, which knows as much after a restart as before. */
 export function answerService(deps: AnswerDeps): ServiceApi {
-  const { store, storeFolder, fleet, scheduler, hostWatch, heartbeats } = deps;
+  const { store, storeFolder, fleet, scheduler, hostWatch, hostOf, heartbeats } = deps;
   // Why a job waits changes too often to be kept each time.
   const asOfNow = (job: JobRecord) => fleet.controls.get(job.id)?.keeper.record ?? job;
   const jobOf = async (id: string) => {
@@ -35,6 +38,16 @@ export function answerService(deps: AnswerDeps): ServiceApi {
     async why(id) {
       const job = await jobOf(id);
       return job && (await explainJob(job, store));
+    },
+    async shell(id, by) {
+      const job = await jobOf(id);
+      if (job === undefined) return undefined;
+      const place = await jobShell(job, hostOf);
+      if ("refused" in place) return place;
+      // Before they are in: what is not told did not happen.
+      const message = `${by} opens a shell in its container.`;
+      await store.history.add({ jobId: id, atMs: Date.now(), message });
+      return place;
     },
     cancel: (id, by) => fleet.cancel(id, by),
     async log(id, options) {

@@ -1,5 +1,6 @@
 import type { ExecuteJobDeps } from "../../runner/job/execute-job.ts";
 import type { DindMode } from "../containers/dind/dind-request.ts";
+import type { JobContainer } from "../containers/find-job-container.ts";
 import type { ContainerSettings } from "../containers/settings.ts";
 import type { Capability, WithheldGpu } from "../profiles/capability.ts";
 import type { Need } from "../profiles/need.ts";
@@ -44,6 +45,14 @@ export type HostPlaces = AsyncDisposable & {
   >;
   /** Makes a job's place, or comes back to the one that an earlier life made. */
   openPlace(terms: PlaceTerms): ExecuteJobDeps["openPlace"];
+  /**
+   * Where a job's container runs; `undefined` when it does not. Absent where jobs have no container.
+   *
+   * @throws When the machine cannot be asked.
+   */
+  findContainer?(
+    jobId: string,
+  ): Promise<(JobContainer & { readonly endpoint: string }) | undefined>;
   /** Removes everything of a job. Never throws; what stays is told. */
   removeJob(jobId: string): Promise<void>;
   /**

@@ -12,7 +12,9 @@ const ListQuery = z.object({
   limit: z.coerce.number().int().min(1).max(MAX_JOBS).default(100),
 });
 
-const CancelBody = z.object({ by: z.string().min(1).max(100).default("berth jobs cancel") });
+const By = z.string().min(1).max(100);
+const CancelBody = z.object({ by: By.default("berth jobs cancel") });
+const ShellBody = z.object({ by: By.default("berth jobs ssh") });
 
 /** What the service tells of its jobs and hosts, and what it can be asked to do. Logs are streams, and not here. */
 export function apiRoutes(api: ServiceApi): Route[] {
@@ -32,6 +34,7 @@ export function apiRoutes(api: ServiceApi): Route[] {
           return why && { id, why };
         }),
     },
+    { method: "POST", path: "/api/jobs/:id/shell", handle: (request) => shell(api, request) },
     { method: "POST", path: "/api/jobs/:id/cancel", handle: (request) => cancel(api, request) },
     {
       method: "GET",
@@ -86,13 +89,26 @@ async function answerJob(
   return body === undefined ? gone(found.id) : { status: 200, body };
 }
 
+async function shell(api: ServiceApi, { params, body }: HttpRequest): Promise<HttpReply> {
+  const found = await findJob(api, params.id ?? "");
+  if ("status" in found) return found;
+  const parsed = ShellBody.safeParse(readJson(body));
+  if (!parsed.success) return notBy();
+  const place = await api.shell(found.id, parsed.data.by);
+  if (place === undefined) return gone(found.id);
+  if ("refused" in place) return { status: 409, body: { message: place.refused } };
+  return { status: 200, body: place };
+}
+
+function notBy(): HttpReply {
+  return { status: 400, body: { message: 'The body is no JSON like {"by": "NAME"}.' } };
+}
+
 async function cancel(api: ServiceApi, { params, body }: HttpRequest): Promise<HttpReply> {
   const found = await findJob(api, params.id ?? "");
   if ("status" in found) return found;
   const parsed = CancelBody.safeParse(readJson(body));
-  if (!parsed.success) {
-    return { status: 400, body: { message: 'The body is no JSON like {"by": "NAME"}.' } };
-  }
+  if (!parsed.success) return notBy();
   const isCancelled = await api.cancel(found.id, parsed.data.by);
   if (isCancelled === undefined) return gone(found.id);
   return { status: 200, body: { id: found.id, isCancelled } };

@@ -114,6 +114,8 @@ export type JobRecord = {
   readonly host?: string;
   /** How often it was run again because its host had failed it. */
   readonly retries: number;
+  /** Its container is kept for a look though it has failed. */
+  readonly kept?: KeptRecord;
   readonly cancelRequest?: { readonly by: string; readonly atMs: number };
   /** GitHub has queued it, past what its environment asks for. */
   readonly isApproved?: boolean;
@@ -123,6 +125,19 @@ export type JobRecord = {
   readonly createdAtMs: number;
   readonly startedAtMs?: number;
   readonly completedAtMs?: number;
+};
+
+/** How long a failed job's container is kept, and how to get in. */
+export type KeptRecord = {
+  readonly untilMs: number;
+  /** Whose SSH keys may log in: those that this user has on GitHub, or these. */
+  readonly keys: { readonly ofUser: string } | readonly string[];
+  /** Commands that log in, once that was set up; `problem` has why it cannot be. */
+  readonly login?: {
+    readonly ssh?: string;
+    readonly mosh?: string;
+    readonly problem?: string;
+  };
 };
 
 /** CPU, memory and GPUs of a host that are promised to one job, and to no other until it gives them back. */

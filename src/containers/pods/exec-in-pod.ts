@@ -31,7 +31,13 @@ export type ExecInPodOptions = {
  * @throws {BerthError} `ENGINE_LOST`, `ENGINE_REFUSED`
  */
 export async function execInPod(
-  { pod, engine }: FoundPod,
+  {
+    pod,
+    engine,
+  }: {
+    readonly pod: Pick<FoundPod["pod"], "id" | "name">;
+    readonly engine: Pick<FoundPod["engine"], "docker">;
+  },
   options: ExecInPodOptions,
 ): Promise<number> {
   const { command, user, workdir, env = [], terminal, input, signal } = options;

@@ -22,6 +22,11 @@ export const DEATH_WORDS: {
     isHosts: true,
     remedy: "Free space where the host's engine keeps its data, then run the job again.",
   },
+  "host-lost": {
+    title: "Host lost",
+    isHosts: true,
+    remedy: "See whether the host is up and berth host probe reaches it, then run the job again.",
+  },
   "engine-lost": {
     title: "Engine lost",
     isHosts: true,
@@ -36,6 +41,11 @@ export const DEATH_WORDS: {
     title: "Wrong GPUs",
     isHosts: true,
     remedy: "Look at the host's NVIDIA driver and container toolkit: berth host probe tells more.",
+  },
+  "gpu-lost": {
+    title: "GPU lost",
+    isHosts: true,
+    remedy: "Look at the GPU with berth host probe, and at the kernel's log of its machine.",
   },
   deadline: {
     title: "Out of time",

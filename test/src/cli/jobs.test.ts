@@ -69,6 +69,13 @@ it("tells of one job, why it waits, and cancels it", async () => {
   expect(asked).toContainEqual(expect.stringMatching(/^cancel 7-1\.build by \w+/));
 });
 
+it("says why there is no shell to open in a job", async () => {
+  expect(await berth("jobs", "ssh", "7-1.b", "--", "true")).toMatchObject({
+    ...{ code: 2, stdout: "", stderr: expect.stringContaining("7-1.build does not run yet.") },
+  });
+  expect(asked).toContainEqual(expect.stringMatching(/^shell 7-1\.build by \w+/));
+});
+
 it("prints a log, and follows it to the job's end", async () => {
   more.set("7-1.test", Promise.resolve(["two"]));
 

@@ -33,6 +33,10 @@ export function listedJobs(jobs: readonly JobRecord[], logs: { [id: string]: str
       return job && { job, history: [{ jobId: job.id, atMs: 0, message: "queued" }] };
     },
     why: async (id) => find(id) && ["Both GPUs of gpu-1 are taken."],
+    async shell(id, by) {
+      asked.push(`shell ${id} by ${by}`);
+      return find(id) && { refused: `${id} does not run yet.` };
+    },
     async cancel(id, by) {
       asked.push(`cancel ${id} by ${by}`);
       return find(id)?.state !== "completed";
