@@ -12,9 +12,12 @@ export function claimScript(folder: string): string {
   return `${openFolder(folder)}
 IFS= read -r same
 IFS= read -r claim
+[ -n "$claim" ] || { echo "The claim did not arrive." >&2; exit 3; }
 made=
 code=0
 take() {
+  # It would take the link into itself, and every rival's.
+  if [ -d "$name" ] && [ ! -L "$name" ]; then echo "$name is a folder." >&2; code=3; return; fi
   # A rival may go between the two looks.
   for again in 1 2 3; do
     if error=$(ln -sn "$claim" "$name" 2>&1); then made="$made $name"; return; fi
@@ -80,7 +83,9 @@ const COMPUTE_APPS = `limited() { if command -v timeout >/dev/null 2>&1; then ti
 ! command -v nvidia-smi >/dev/null 2>&1 ||
   limited nvidia-smi --query-compute-apps=gpu_uuid,pid,process_name --format=csv,noheader`;
 
+/** Anybody may put there what is nobody's GPU, and has line breaks in its name. */
 const LIST = `for name in *; do
+  case $name in *[!A-Za-z0-9_.:%+-]*) continue ;; esac
   held=$(readlink "$name") && printf '%s\\t%s\\n' "$name" "$held"
 done
 :`;

@@ -163,7 +163,7 @@ function fileName(uuid: string): string {
 function readHeld(text: string): HeldUnit[] {
   const held = text.split("\n").flatMap((line) => {
     const [name = "", claim] = line.split("\t");
-    if (claim === undefined) return [];
+    if (claim === undefined || !/^\w[\w.:%-]*(\+\w[\w.:%-]*)?$/.test(name)) return [];
     const [first = "", slice] = name.replaceAll("%", "/").split("+");
     const unit = slice === undefined ? { uuid: first } : { uuid: slice, gpu: first };
     return [{ ...unit, text: claim, claim: readClaim(claim) }];

@@ -232,12 +232,17 @@ function listUsers(users: readonly GpuUser[], uuid: string): string {
 }
 
 function taken({ uuid, claim, text }: HeldUnit): WithheldGpu {
-  return { uuid, why: claim === undefined ? `is set aside: ${text.slice(0, 80)}` : byWhom(claim) };
+  return { uuid, why: claim === undefined ? `is set aside: ${shown(text)}` : byWhom(claim) };
+}
+
+/** Anybody on the machine may have written it, and it goes to terminals. */
+function shown(text: string): string {
+  return text.replace(/\p{Cc}/gu, "?").slice(0, 80);
 }
 
 function byWhom({ owner, job }: { readonly owner: string; readonly job: string }): string {
   const [, machine, pid] = /^(.*):(\d+):[^:]*$/.exec(owner) ?? [];
   const who =
-    machine === undefined ? "of another Berth service" : `of process ${pid} of ${machine}`;
-  return `is claimed by ${job} ${who}`;
+    machine === undefined ? "of another Berth service" : `of process ${pid} of ${shown(machine)}`;
+  return `is claimed by ${shown(job)} ${who}`;
 }

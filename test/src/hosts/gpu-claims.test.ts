@@ -138,6 +138,34 @@ describe("claims of GPUs on a machine", () => {
     });
   });
 
+  it("are not disturbed by what is no GPU's name", async () => {
+    await claim("job", ["GPU-1"]);
+    for (const name of ["two words", "-f", "GPU-2\nGPU-3", "..evil"]) {
+      await symlink("anything", join(folder, name));
+    }
+
+    expect(await listClaims(shell, { folder, signal })).toMatchObject([{ uuid: "GPU-1" }]);
+    expect((await claim("other", ["GPU-4"])).kind).toBe("claimed");
+  });
+
+  it("fail where a folder has a GPU's name, which would hold claims of everybody", async () => {
+    await mkdir(join(folder, "GPU-1"), { recursive: true });
+
+    await expect(claim("job", ["GPU-1"])).rejects.toMatchObject({
+      code: "HOST_UNUSABLE",
+      message: expect.stringContaining("GPU-1 is a folder"),
+    });
+    expect(await readdir(join(folder, "GPU-1"))).toEqual([]);
+  });
+
+  it("fail where the shell does not hand on what it is given", async () => {
+    const deaf = {
+      run: (script: string, o: object) => shell.run(script, { signal, ...o, stdin: "" }),
+    };
+
+    await expect(claim("job", ["GPU-1"], deaf)).rejects.toMatchObject({ code: "HOST_UNUSABLE" });
+  });
+
   it("leave nothing when they are given up half-way", async () => {
     const cancel = new AbortController();
     const slow = localShell({ ...process.env });

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "@jest/globals";
@@ -224,3 +224,14 @@ function claims() {
 async function computing(rows: string): Promise<void> {
   await writeFile(join(folder, "apps"), rows);
 }
+
+it("shows what others wrote on the machine without what a terminal would obey", async () => {
+  await symlink(`\u001b[2Jgone${"x".repeat(500)}`, join(folder, "GPU-1"));
+  const gpus = open({});
+
+  await gpus.look(signal);
+
+  expect(gpus.withheld()).toEqual([
+    { uuid: "GPU-1", why: expect.stringMatching(/^is set aside: \?\[2Jgonex{1,80}$/) },
+  ]);
+});
