@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "@jest/globals";
@@ -226,7 +226,8 @@ async function computing(rows: string): Promise<void> {
 }
 
 it("shows what others wrote on the machine without what a terminal would obey", async () => {
-  await symlink(`\u001b[2Jgone${"x".repeat(500)}`, join(folder, "GPU-1"));
+  await mkdir(join(folder, "claims"));
+  await symlink(`\u001b[2Jgone${"x".repeat(500)}`, join(folder, "claims/GPU-1"));
   const gpus = open({});
 
   await gpus.look(signal);
