@@ -10,6 +10,7 @@ const ENDS: readonly ErrorCode[] = [
   "SHELL_SUPERSEDED",
   "JOURNAL_MISMATCH",
   "ENGINE_LOST",
+  "HOST_UNREACHABLE",
 ];
 
 /** A job ended before its time; its step has said so already. The message is the reason. */
@@ -56,7 +57,9 @@ export async function describeEnd(
   try {
     const known = await job.place.explainEnd();
     // What runs on behind a connection that is gone was lost with the engine's answers.
-    if (known === undefined) return { reason: said, ...(!isCancelled && { death: "engine-lost" }) };
+    if (known === undefined) {
+      return { reason: said, ...(!isCancelled && { death: death ?? "engine-lost" }) };
+    }
     const isOfStep = wasEndedByStep(error) && known.death === "container-lost";
     return { reason: known.why, death: isOfStep ? undefined : known.death };
   } catch (cause) {

@@ -10,6 +10,11 @@ const full = () => Object.assign(new Error("no space"), { code: "ENOSPC" });
 describe("what an error says of the host", () => {
   it.each([
     [failure("ENGINE_LOST"), "engine-lost"],
+    [failure("HOST_UNREACHABLE"), "host-lost"],
+    [failure("ENGINE_LOST", failure("HOST_UNREACHABLE")), "host-lost"],
+    [failure("SHELL_LOST", failure("ENGINE_LOST", failure("HOST_LOGIN_REFUSED"))), "host-lost"],
+    [failure("HOST_UNUSABLE", failure("ENGINE_NOT_FOUND")), "engine-lost"],
+    [failure("HOST_UNUSABLE", failure("DISK_FULL")), "disk-full"],
     [failure("DISK_FULL"), "disk-full"],
     [failure("SETUP_FAILED", full()), "disk-full"],
     [failure("SHELL_LOST", new DiedOf("out-of-memory")), "out-of-memory"],
