@@ -17,6 +17,7 @@ import { capabilityOf } from "../hosts/capability-of.ts";
 import type { HostAccess } from "../hosts/host-access.ts";
 import { openHost } from "../hosts/open-host.ts";
 import { type PrepareOptions, prepareImages } from "../hosts/prepare-machine.ts";
+import { certificateVolume, type JobNetwork, withJobNetwork } from "../job-network.ts";
 import { chooseImage, type ImageMap } from "./choose-image.ts";
 import { hostTarget } from "./host-target.ts";
 import { findHost } from "./read-hosts.ts";
@@ -72,19 +73,23 @@ export async function openRunPlaces(options: RunPlacesOptions): Promise<RunPlace
     return { open, hasMisfits: () => false, [Symbol.asyncDispose]: async () => {} };
   }
   await using opened = new AsyncDisposableStack();
-  const { access, supply } = await openRunHost(options);
-  opened.use(access);
-  const prepared = enginesForRun({ access, supply }, options);
+  const host = await openRunHost(options);
+  opened.use(host.access);
+  const prepared = enginesForRun(host, options);
   const { engine } = await prepared(undefined);
   const kept = opened.move();
   return {
-    ...withLeases({ access, supply }, prepared, options),
+    ...withLeases(host, prepared, options),
     engine,
     [Symbol.asyncDispose]: () => kept.disposeAsync(),
   };
 }
 
-type RunHost = { readonly access: HostAccess; readonly supply: ImageSupply };
+type RunHost = {
+  readonly access: HostAccess;
+  readonly supply: ImageSupply;
+  readonly network: JobNetwork;
+};
 
 async function openRunHost({ flags, signal }: RunPlacesOptions): Promise<RunHost> {
   using progress = showSetup(process.stderr);
@@ -93,14 +98,15 @@ async function openRunHost({ flags, signal }: RunPlacesOptions): Promise<RunHost
     const access = await openHost({ name: hostname() }, options);
     // Berth's own engine is started while its progress is shown.
     await access.engine(undefined, signal);
-    return { access, supply: {} };
+    return { access, supply: {}, network: {} };
   }
   const { host, config } = findHost(flags.host, flags.config);
   const access = await openHost(hostTarget(host), options);
   const copyFrom = async () =>
     (await connectEngine(options.connect).catch(() => undefined))?.docker;
-  const { registries } = config.network;
-  return { access, supply: { registries, ...(host.ssh !== undefined && { copyFrom }) } };
+  const { network } = config;
+  const { registries } = network;
+  return { access, network, supply: { registries, ...(host.ssh !== undefined && { copyFrom }) } };
 }
 
 /** An engine with what jobs need of it. */
@@ -109,15 +115,16 @@ type Prepared = {
   readonly jobImage: string;
   readonly nodeVolume?: NodeVolume;
   readonly dind: JobDind;
+  readonly certificates: string | undefined;
 };
 type EnginesForRun = (endpoint: string | undefined) => Promise<Prepared>;
 
 /** Each engine is made ready when the first job comes to it. */
-function enginesForRun({ access, supply }: RunHost, options: RunPlacesOptions): EnginesForRun {
+function enginesForRun(host: RunHost, options: RunPlacesOptions): EnginesForRun {
   const known = new Map<string | undefined, Promise<Prepared>>();
   return async (endpoint) => {
-    const engine = await access.engine(endpoint, options.signal);
-    const made = known.get(engine.endpoint) ?? prepareForRun(engine, supply, options);
+    const engine = await host.access.engine(endpoint, options.signal);
+    const made = known.get(engine.endpoint) ?? prepareForRun(engine, host, options);
     known.set(engine.endpoint, made);
     return await made;
   };
@@ -125,7 +132,7 @@ function enginesForRun({ access, supply }: RunHost, options: RunPlacesOptions): 
 
 /** Holds jobs to what their labels ask for; those that ask for nothing go straight to their places. */
 function withLeases(
-  { access, supply }: RunHost,
+  { access, supply, network }: RunHost,
   prepared: EnginesForRun,
   options: RunPlacesOptions,
 ): Pick<RunPlaces, "open" | "hasMisfits"> {
@@ -141,11 +148,12 @@ function withLeases(
   let hasMisfits = false;
 
   async function placesOn(endpoint: string | undefined, taken: RunLease | undefined) {
-    const { engine, jobImage, nodeVolume, dind } = await prepared(endpoint);
+    const { engine, jobImage, nodeVolume, dind, certificates } = await prepared(endpoint);
     return containerPlaces({
       ...{ engine, nodeVolume, jobImage, supply, knownUsers, onLeak },
       hostName: access.name,
       imageFor: (labels: readonly string[]) => chooseImage(labels, images) ?? jobImage,
+      settings: withJobNetwork(undefined, network, certificates),
       keeps: options.keeps,
       ...(taken !== undefined && { lease: taken.lease, ...(taken.hasDind && { dind }) }),
     });
@@ -186,20 +194,23 @@ function withLeases(
 
 async function prepareForRun(
   engine: Engine,
-  supply: ImageSupply,
+  { supply, network }: RunHost,
   { flags, needsJobImage, signal, warn }: RunPlacesOptions,
 ): Promise<Prepared> {
   using progress = showSetup(process.stderr);
-  const dind = dindOfRun(engine, { mode: flags.dind, stateFolder: thisMachine(flags).stateDir });
+  const { stateDir: stateFolder } = thisMachine(flags);
+  const dind = dindOfRun(engine, { mode: flags.dind, stateFolder, copyFrom: supply.copyFrom });
   const prepare = { connect: thisMachine(flags), report: progress.report, signal };
   try {
     await copyJobImage(engine, supply, prepare);
     const { jobImage, nodeVolume } = await prepareImages(engine, [], prepare);
-    return { engine, jobImage, nodeVolume, dind };
+    const at = { image: jobImage, signal };
+    const certificates = await certificateVolume(engine, network, at);
+    return { engine, jobImage, nodeVolume, dind, certificates };
   } catch (error) {
     if (needsJobImage || signal.aborted) throw error;
     warn(`The job image cannot be made, and no job here needs it: ${String(error)}`);
-    return { engine, jobImage: "berth-job", dind };
+    return { engine, jobImage: "berth-job", dind, certificates: undefined };
   }
 }
 
