@@ -66,7 +66,7 @@ export function openRunLeases(probe: () => Promise<Capability>, machine: RunGpus
       known ??= probe();
       const host = await known;
       const misfits = fits(need, host);
-      if (misfits.length > 0) throw cannotRun(misfits);
+      if (misfits.length > 0) throw cannotRun(`The host ${host.name} cannot`, misfits);
 
       const { cpus = 0, memoryBytes = 0, dind: hasDind } = need;
       const endpoint = chooseEngine(need, host.engines)?.endpoint;
@@ -154,7 +154,7 @@ export function openRunLeases(probe: () => Promise<Capability>, machine: RunGpus
 /** Labels that mean nothing here say nothing about this machine: `berth run` runs every job. */
 function needOf(labels: readonly string[]): Need | undefined {
   const match = matchLabels(labels.filter((label) => readLabel(label, new Map()).known));
-  if (match?.kind === "contradiction") throw cannotRun([match.why]);
+  if (match?.kind === "contradiction") throw cannotRun("No host can", [match.why]);
   if (match === undefined) return undefined;
   const { need } = match;
   const asks = [need.gpus > 0, need.rootless, need.dind, need.cpus, need.memoryBytes, need.host];
@@ -167,9 +167,9 @@ function without(need: Need, name: "arch"): Need {
   return rest;
 }
 
-function cannotRun(reasons: readonly string[]): BerthError {
+function cannotRun(who: string, reasons: readonly string[]): BerthError {
   return new BerthError("HOST_UNUSABLE", {
-    message: `This machine cannot run the job: ${reasons.join(" ")}`,
+    message: `${who} run the job: ${reasons.join(" ")}`,
     remedy: "`berth labels` says what it has. Take the label out, or run the job where it fits.",
   });
 }

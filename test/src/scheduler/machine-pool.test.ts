@@ -42,7 +42,7 @@ describe("two engines of one machine", () => {
     await until(() => /unreserved/.test(world.reasons.get("b") ?? ""));
 
     expect(world.reasons.get("b")).toContain("has 1 of its 4 CPUs unreserved");
-    expect(world.reasons.get("c")).toContain("has 2g of its 8g of memory unreserved");
+    expect(world.reasons.get("c")).toContain("has 2 GiB of its 8 GiB of memory unreserved");
     const free = world.scheduler.hosts().map((host) => [host.free.slots, host.free.cpus]);
     expect(free).toEqual([
       [1, 1],
