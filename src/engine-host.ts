@@ -1,3 +1,4 @@
+import { hostname } from "node:os";
 import type PQueue from "p-queue";
 import { BerthError, textOf } from "../runner/errors.ts";
 import { deathOf } from "../runner/job/job-death.ts";
@@ -5,7 +6,10 @@ import { containerPlaces } from "./container-places.ts";
 import type { Engine } from "./containers/connect-engine.ts";
 import type { ContainerLease } from "./containers/container-lease.ts";
 import type { UserIds } from "./containers/container-user.ts";
+import { findJobContainer } from "./containers/find-job-container.ts";
 import { jobsOfService, removeJob } from "./containers/gc.ts";
+import { holdJobContainer } from "./containers/hold-job-container.ts";
+import { logInToJob } from "./containers/job-login.ts";
 import { SERVED_LABEL } from "./containers/labels.ts";
 import type { Leak } from "./containers/remove-objects.ts";
 import { dindOfTerms } from "./dind-of-terms.ts";
@@ -13,6 +17,7 @@ import type { HostPlaces, PlaceTerms } from "./fleet/host-places.ts";
 import { claimForJob, gpuAccessOf, hostGpusOf } from "./host-gpus-of.ts";
 import { capabilityOf } from "./hosts/capability-of.ts";
 import { withJobNetwork } from "./job-network.ts";
+import type { Log } from "./log.ts";
 import type { Capability } from "./profiles/capability.ts";
 import { chooseEngine } from "./profiles/choose-engine.ts";
 import { type ReadyEngine, type ReadyEnginesOptions, readyEngines } from "./ready-engines.ts";
@@ -28,6 +33,7 @@ export type EngineHostOptions = ReadyEnginesOptions & {
 const UNFIT = "was not what the container of the last job got; it is tried again in ten minutes";
 /** Jobs that run already come before those that are to begin. */
 const COMING_BACK = 1;
+const BOOT_ID_LIMIT_MS = 10_000;
 
 /**
  * A machine's container engines as a host, wherever the machine is. None need answer yet: each `probe` looks for them anew and makes what they lack. The
@@ -92,6 +98,14 @@ export function openEngineHost(options: EngineHostOptions): HostPlaces {
     return await Promise.allSettled(endpoints.map((endpoint) => access.engine(endpoint, signal)));
   }
 
+  async function findJob(jobId: string) {
+    for (const engine of await everyEngine()) {
+      const container = await findJobContainer(engine.docker, jobId);
+      if (container !== undefined) return { engine, container };
+    }
+    return undefined;
+  }
+
   return {
     name,
     slots,
@@ -109,7 +123,11 @@ export function openEngineHost(options: EngineHostOptions): HostPlaces {
       const own = { host, engine, shell: access.shell };
       const gpuAccess = await gpuAccessOf(uuids, own, opening.signal);
       const place = placeOptions(ready, options, { ...terms, gpuAccess });
-      const open = containerPlaces({ ...place, knownUsers, onLeak });
+      const onCut = (cut: BerthError | undefined) => {
+        tellCut(log, { host: name, job: request.jobId }, cut);
+        terms.onCut?.(cut);
+      };
+      const open = containerPlaces({ ...place, knownUsers, onLeak, onCut });
       const isComingBack = (opening.journal?.checkpoints.length ?? 0) > 0;
       return await inTurn(ready.opening, () => open(request, opening), {
         priority: isComingBack ? COMING_BACK : 0,
@@ -125,6 +143,40 @@ export function openEngineHost(options: EngineHostOptions): HostPlaces {
       const { host, ready } = await engineFor(need, signal);
       const wish = { job: id, uuids: lease.gpus, engine: ready.engine, host };
       return await claimForJob(gpus, wish, signal);
+    },
+    async findContainer(jobId) {
+      const found = await findJob(jobId);
+      return found && { ...found.container, endpoint: found.engine.endpoint };
+    },
+    keeping: {
+      async hold(jobId, seconds) {
+        const found = await findJob(jobId);
+        if (found === undefined) return false;
+        const { engine, container } = found;
+        return await holdJobContainer(engine.docker, container.containerId, seconds);
+      },
+      async logIn(jobId, { keys, limitMs, signal }) {
+        const found = await findJob(jobId);
+        if (found === undefined) return { problem: "Its container does not run any more." };
+        const { engine, container } = found;
+        const { jobImage: image, nodeVolume } = await engines.once(
+          known?.engines[0]?.endpoint,
+          signal,
+        );
+        return await logInToJob(engine.docker, container.containerId, {
+          ...{ keys, limitMs, signal },
+          ...{
+            host: name,
+            address:
+              access.shell === undefined || access.sshCommand !== undefined
+                ? access.address
+                : hostname(),
+          },
+          forwarder: { image, nodeVolume: nodeVolume.name },
+          labels: { [SERVED_LABEL]: serviceId },
+          progress: (line) => log.debug({ host: name, job: jobId, line }, "makes a login"),
+        });
+      },
     },
     async removeJob(jobId) {
       try {
@@ -143,6 +195,11 @@ export function openEngineHost(options: EngineHostOptions): HostPlaces {
       );
       return [...new Set(found.flat())];
     },
+    async bootId() {
+      const limits = { limitMs: BOOT_ID_LIMIT_MS, signal: AbortSignal.timeout(BOOT_ID_LIMIT_MS) };
+      const answer = access.shell?.run("cat /proc/sys/kernel/random/boot_id", limits);
+      return (await answer?.catch(() => undefined))?.stdout.trim() || undefined;
+    },
     ...(access.onChange && { onChange: access.onChange }),
     // Jobs outlive the service.
     async [Symbol.asyncDispose]() {
@@ -150,6 +207,15 @@ export function openEngineHost(options: EngineHostOptions): HostPlaces {
       await access[Symbol.asyncDispose]();
     },
   };
+}
+
+function tellCut(
+  log: Log,
+  job: { readonly host: string; readonly job: string },
+  cut: BerthError | undefined,
+): void {
+  if (cut === undefined) log.info(job, "connection to a job is there again");
+  else log.warn({ ...job, why: textOf(cut) }, "connection to a job is cut, it is made anew");
 }
 
 function placeOptions(
@@ -168,8 +234,10 @@ function placeOptions(
     supply,
     settings: withJobNetwork(settings, network, certificates),
     lease: { ...containerLease(lease, settings), gpuAccess },
-    dind: dindOfTerms(engine, terms, { stateFolder: connect.stateDir }),
+    dind: dindOfTerms(engine, terms, { stateFolder: connect.stateDir, supply }),
     hasGuardedNetwork: isGuarded,
+    keeps: terms.keep?.isWanted,
+    keepSeconds: terms.keep?.seconds,
   };
 }
 

@@ -4,6 +4,7 @@ import { BerthError, textOf } from "../../runner/errors.ts";
 import type { ServiceConfig } from "../config/resolve-files.ts";
 import { answerService } from "../fleet/answer-service.ts";
 import { type Claim, createClaim } from "../fleet/claim.ts";
+import { lookForGpus } from "../fleet/gone-gpus.ts";
 import type { HostPlaces } from "../fleet/host-places.ts";
 import { freeLostLeases } from "../fleet/lost-leases.ts";
 import { openFleet } from "../fleet/open-fleet.ts";
@@ -108,6 +109,8 @@ export async function openService(options: ServiceOptions): Promise<Service> {
     claim: () => claim,
     hostOf,
     doubt: (name) => hostWatch.doubt(name),
+    answers: hostWatch.answers,
+    goneGpus: (lease) => lookForGpus(lease, { hostWatch, scheduler, signal }),
     retellHosts: () => hostWatch.retell(),
     installation: (id) => app.installation(id),
     secretsFor: secretsIn(storeFolder, { config: () => config, hide: options.hide }),

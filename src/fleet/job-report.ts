@@ -28,6 +28,7 @@ export function startJobReport(keeper: JobKeeper, options: JobReportOptions): Jo
 
   return {
     waiting: (reason) => reporter.waiting(reason),
+    interrupted: (why) => reporter.interrupted(why),
     hear: (event) => reporter.hear(event),
     recall: (told: AsyncIterable<JobEvent>) => reporter.recall(told),
     restart() {
@@ -38,11 +39,13 @@ export function startJobReport(keeper: JobKeeper, options: JobReportOptions): Jo
       await reporter[Symbol.asyncDispose]();
     },
     finished() {
-      void tellEnd(keeper, reporter, closings).catch((error: unknown) => {
-        // The next life tells it again.
-        const facts = { job: keeper.record.id, error: textOf(error) };
-        options.log.warn(facts, "not kept that GitHub knows of a job's end");
-      });
+      hasEnded = true;
+      said = tellEnd(keeper, reporter, closings).catch(notKept);
+    },
+    retell() {
+      // Before its end is told there is nothing to add to.
+      if (hasEnded) said = said.then(() => tellAgain(keeper, options)).catch(notKept);
+      else isRetold = true;
     },
   };
 }

@@ -32,6 +32,8 @@ export type LegPartsOptions = {
   retellHosts?(): Promise<void>;
   /** Hears that a host has failed a job. */
   doubt?(host: string): void;
+  readonly answers?: RunJobDeps["answers"];
+  goneGpus?: RunJobDeps["goneGpus"];
   installation(id: number): Installation;
   /** Those that Berth holds; none of a run from a fork. */
   secretsFor(of: {
@@ -99,12 +101,13 @@ function partsOfJob(
   installation: Installation,
   options: LegPartsOptions,
 ): Omit<RunJobDeps, "report"> {
-  const { scheduler, hostOf, retellHosts, doubt, storeFolder, stateFolder, log, signal, version } =
-    options;
+  const { scheduler, hostOf, retellHosts, doubt, answers, goneGpus } = options;
+  const { storeFolder, stateFolder, log, signal, version } = options;
   const { apiUrl, app } = options.config().github;
   const kept = keptTokens(options.store.notes, app.privateKey);
   return {
     ...{ hostOf, version, log, ...(retellHosts && { retellHosts }), ...(doubt && { doubt }) },
+    ...{ ...(answers && { answers }), ...(goneGpus && { goneGpus }) },
     place: (request, waiting) => scheduler.place(request, waiting),
     openJournal: (id) =>
       openJobJournal(jobFolder(storeFolder, id), {

@@ -44,7 +44,7 @@ export async function freeLostLeases(
     now = Date.now,
   }: {
     readonly scheduler: Pick<Scheduler, "lost" | "freeLost">;
-    hostOf(name: string): Pick<HostPlaces, "removeJob" | "jobsWithRemains"> | undefined;
+    hostOf(name: string): Pick<HostPlaces, "removeJob" | "jobsWithRemains" | "bootId"> | undefined;
     readonly log: Log;
     now?(): number;
   },
@@ -66,7 +66,19 @@ export async function freeLostLeases(
     if (lost === undefined) return undefined;
     if (now() > lost.untilMs) return "its time has passed";
     const host = hostOf(name);
+    if (lost.isKept) return undefined; // `KeptJobs` has it
     if (host === undefined) return undefined; // it may come back into the configuration
+    // Even where its engine does not run yet: nothing outlives a restart of the machine, and containers of ours are not started again.
+    const bootId = lost.bootId === undefined ? undefined : await host.bootId?.();
+    if (bootId !== undefined && bootId !== lost.bootId) return "its machine was started anew";
     return (await clearRemains(host, lost.execution)) ? "nothing of it is left" : undefined;
   }
+}
+
+/** What is leased to a job that was given up, and until when, in a sentence. */
+export function describeLost({ host, gpus, lost }: LeaseRecord): string {
+  const { execution = "", untilMs = 0 } = lost ?? {};
+  const what = gpus.length === 0 ? "" : ` (${gpus.join(", ")})`;
+  const until = new Date(untilMs).toISOString().slice(0, 16).replace("T", " ");
+  return `What it was leased on ${host}${what} is kept until nothing of ${execution} runs there any more, at the latest ${until} UTC.`;
 }

@@ -1,21 +1,32 @@
 import type { ActionSource } from "../../runner/actions/action-source.ts";
 import { BerthError, textOf } from "../../runner/errors.ts";
 import { type ExecuteJobDeps, executeJob, type JobResult } from "../../runner/job/execute-job.ts";
+import { deathOf } from "../../runner/job/job-death.ts";
 import type { JobDescription } from "../../runner/job/job-description.ts";
-import type { Annotation, JobEvent } from "../../runner/job/job-event.ts";
+import type { Annotation } from "../../runner/job/job-event.ts";
 import type { Profile } from "../config/profile.ts";
 import type { ContainerSettings } from "../containers/settings.ts";
 import type { Log } from "../log.ts";
 import type { Need } from "../profiles/need.ts";
 import type { Lease, Scheduler } from "../scheduler/scheduler.ts";
 import type { JobJournal } from "../store/job-journal.ts";
+import type { LeaseRecord } from "../store/records.ts";
 import { cancelOnceBack } from "./cancel-once-back.ts";
+import { withGoneGpus } from "./gone-gpus.ts";
 import type { HostPlaces } from "./host-places.ts";
 import type { JobKeeper } from "./job-keeper.ts";
-import { clearRemains } from "./lost-leases.ts";
+import type { KeepTerms, KeptJobs } from "./kept-jobs.ts";
+import { keepLeft, leaveFailed } from "./leave-failed.ts";
+import { clearRemains, describeLost } from "./lost-leases.ts";
+import type { JobReport } from "./run-leg.ts";
+import { isLookedAt, isUntouched, tryPlace } from "./try-place.ts";
+import { waitForPlace } from "./wait-for-place.ts";
+import type { HostWatch } from "./watch-hosts.ts";
 
 /** For clean-up steps and what comes before the first step, and some more. */
 const LONGEST_END_MS = 10 * 60_000;
+
+type OpenPlace = ExecuteJobDeps["openPlace"];
 
 /** A job that policy lets run, with what its labels and its profile come to. */
 export type AdmittedJob = {
@@ -53,6 +64,10 @@ export type RunJobDeps = {
   hostOf(name: string): HostPlaces | undefined;
   /** Hears that a host has failed a job, so that it is looked at at once. */
   doubt?(host: string): void;
+  /** Waits for a host that does not answer; left out: its jobs do not. */
+  readonly answers?: HostWatch["answers"];
+  /** Looks whether the GPUs of a lease are still there: those that are not, in words. */
+  goneGpus?(lease: LeaseRecord): Promise<readonly string[]>;
   /** Tells the scheduler what a host has found out of its GPUs. */
   retellHosts?(): Promise<void>;
   openJournal(executionId: string): Promise<JobJournal>;
@@ -63,15 +78,11 @@ export type RunJobDeps = {
   /** What the workflow asks for and Berth does not have, to be shown beside the job. */
   lacks(job: AdmittedJob, held: ReadonlySet<string>): readonly Annotation[];
   /** Looks at what is asked for once expressions are evaluated; throws where policy forbids it. */
-  guard(open: ExecuteJobDeps["openPlace"], job: AdmittedJob): ExecuteJobDeps["openPlace"];
-  readonly report: {
-    waiting(reason: string): void;
-    hear(event: JobEvent): void;
-    /** What an earlier life heard. */
-    recall(told: AsyncIterable<JobEvent>): Promise<void>;
-    /** What was told is told anew, of another try. */
-    restart(): void;
-  };
+  guard(open: OpenPlace, job: AdmittedJob): OpenPlace;
+  /** For how long the container of a job is kept when it fails, and for whom. */
+  keepTerms?(job: AdmittedJob): KeepTerms | undefined;
+  readonly kept?: Pick<KeptJobs, "has" | "keep">;
+  readonly report: Omit<JobReport, "finished" | "close">;
   readonly version: string;
   readonly log: Log;
 };
@@ -89,18 +100,20 @@ export async function runJob(
   deps: RunJobDeps,
   signal: AbortSignal,
 ): Promise<JobResult> {
-  let mismatches = 0;
+  let free = 0;
   for (;;) {
-    const result = await tryOnce(job, keeper, deps, signal);
-    if (result === WAIT_AGAIN) continue;
+    const tried = await tryOnce(job, keeper, deps, signal);
+    if (tried === WAIT_AGAIN) continue;
+    const { isUntouched = false, ...result } = tried;
     const { retries } = keeper.record;
     if (!isHostsFault(result) || signal.aborted) return result;
-    // Nothing of it has run: it costs no try, as long as there may be other GPUs.
-    const isFree = result.death === "gpu-mismatch" && mismatches < MOST_MISMATCHES;
-    if (!isFree && retries >= job.retries + mismatches) return result;
+    // Nothing of it has run: it costs no try, as long as another host or other GPUs may be better.
+    const isFree = (isUntouched || result.death === "gpu-mismatch") && free < MOST_FREE;
+    if (!isFree && retries >= job.retries + free) return result;
     if (isFree) {
-      mismatches++;
+      free++;
       await deps.retellHosts?.();
+      if (isUntouched) await isLookedAt(keeper.record.host, deps, signal);
     }
 
     const why = result.reason ?? "Its host failed it.";
@@ -111,15 +124,21 @@ export async function runJob(
       { ...changes, ...forgotten },
       isFree
         ? `Goes elsewhere: ${why}`
-        : `Is run again (${retries + 1} of ${job.retries + mismatches}): ${why}`,
+        : `Is run again (${retries + 1} of ${job.retries + free}): ${why}`,
     );
     deps.log.warn({ job: keeper.record.id, death: result.death }, "job is run again");
     deps.report.restart();
   }
 }
 
-/** GPUs are kept from jobs when a container did not get them; of a fleet where that goes on more is wrong. */
-const MOST_MISMATCHES = 3;
+/** GPUs are kept from jobs when a container did not get them, and so are hosts that were lost; of a fleet where that goes on more is wrong. */
+const MOST_FREE = 3;
+
+/** `isUntouched`: its host was lost before anything of it ran. */
+type Tried = JobResult & { readonly isUntouched?: boolean };
+
+/** `isLeft`: its container is there still, and somebody has to see to it. */
+type Executed = Tried & { readonly isLeft: boolean };
 
 /** Others had taken the GPUs of its lease. */
 const WAIT_AGAIN = Symbol("waits again");
@@ -144,7 +163,13 @@ async function tryOnce(
   keeper: JobKeeper,
   deps: RunJobDeps,
   signal: AbortSignal,
-): Promise<JobResult | typeof WAIT_AGAIN> {
+): Promise<Tried | typeof WAIT_AGAIN> {
+  if (deps.kept?.has(keeper.record.id)) {
+    // What it was leased is kept with its container: the life that did so died before it had noted the end.
+    const ended = await endedBefore(keeper, deps);
+    await using _tokens = await deps.openTokens(job, executionId(keeper.record), signal);
+    if (ended !== undefined) return ended;
+  }
   const lease = await waitForPlace(job, keeper, deps, signal);
   if (lease === undefined) return (await endedBefore(keeper, deps)) ?? cancelledBefore(signal);
   await using _lease = lease;
@@ -172,24 +197,37 @@ async function tryOnce(
   if (claim === WAIT_AGAIN) return WAIT_AGAIN;
   if (claim instanceof BerthError) {
     await using _tokens = await deps.openTokens(job, id, signal);
-    return { conclusion: "failure", outputs: {}, death: "engine-lost", reason: textOf(claim) };
+    deps.doubt?.(host.name);
+    const death = deathOf(claim) ?? "engine-lost";
+    return { conclusion: "failure", outputs: {}, death, reason: textOf(claim), isUntouched: true };
   }
-  await using _claim = claim;
+  await using claims = new AsyncDisposableStack();
+  claims.use(claim);
 
   if (keeper.record.state !== "running") {
     const changes = { state: "running", host: host.name, startedAtMs: journal.startedAt } as const;
     const { profile } = job.need;
     await keeper.change({ ...changes, profile, reason: undefined }, `Runs on ${host.name}.`);
     deps.log.info({ job: id, host: host.name, repository: job.repository }, "job starts");
-  } else await deps.report.recall(journal.told());
+  } else {
+    keeper.tell({ reason: undefined });
+    await deps.report.recall(journal.told());
+  }
 
-  return await execute(job, { id, host, lease, journal }, deps, signal);
+  const tried = await execute(job, { id, host, lease, journal, keeper }, deps, signal);
+  const { isLeft, ...result } = tried;
+  if (isLeft) {
+    const retell = () => deps.report.retell();
+    const left = { keeper, host, lease, claims, retell, terms: deps.keepTerms?.(job) };
+    await keepLeft({ ...left, isDead: result.death !== undefined }, deps.kept);
+  }
+  return result;
 }
 
 /** Takes the lease's GPUs on their machine. A job that runs already has them: who took them since is told in the log. */
 async function claimGpus(
   { need }: AdmittedJob,
-  { id, host, lease, journal }: Try,
+  { id, host, lease, journal }: Omit<Try, "keeper">,
   { retellHosts, log }: RunJobDeps,
   signal: AbortSignal,
 ): Promise<AsyncDisposable | undefined | BerthError | typeof WAIT_AGAIN> {
@@ -232,57 +270,25 @@ async function endedBefore(
   return journal.isFinished ? await toldResult(journal, deps) : undefined;
 }
 
-async function waitForPlace(
-  job: AdmittedJob,
-  keeper: JobKeeper,
-  { place, report, log }: RunJobDeps,
-  signal: AbortSignal,
-): Promise<Lease | undefined> {
-  const { record } = keeper;
-  const request = {
-    jobId: record.id,
-    need: job.need,
-    repository: job.repository,
-    priority: job.priority,
-    readyAtMs: record.createdAtMs,
-  };
-  let isTold = false;
-  const onWait = (reason: string) => {
-    report.waiting(reason);
-    keeper.tell({ reason });
-    if (isTold) return;
-    // Once: in a long line the reason changes each second, and the next life tells it anew.
-    isTold = true;
-    keeper.change({}, `Waits: ${reason}`).catch((error: unknown) => {
-      log.warn({ job: record.id, error: textOf(error) }, "not kept why a job waits");
-    });
-  };
-  try {
-    return await place(request, { onWait, signal });
-  } catch (error) {
-    if (signal.aborted) return undefined;
-    throw error;
-  }
-}
-
 type Try = {
   readonly id: string;
   readonly host: HostPlaces;
   readonly lease: Lease;
   readonly journal: JobJournal;
+  readonly keeper: JobKeeper;
 };
 
 async function execute(
   job: AdmittedJob,
-  { id, host, lease, journal }: Try,
+  { id, host, lease, journal, keeper }: Try,
   deps: RunJobDeps,
   signal: AbortSignal,
-): Promise<JobResult> {
+): Promise<Executed> {
   await using tokens = await deps.openTokens(job, id, signal);
   const token = await tokens.fresh().catch((error: unknown) => noToken(error, signal));
   if (typeof token !== "string") {
     await host.removeJob(id);
-    return token;
+    return { ...token, isLeft: false };
   }
   await using actions = deps.openActions(token);
   const secrets = { ...(await deps.secretsFor(job)), GITHUB_TOKEN: token };
@@ -296,22 +302,26 @@ async function execute(
       deps.report.hear(event);
     }
   }
+  const failed = leaveFailed(deps.keepTerms?.(job), signal);
   const terms = {
+    keep: failed.keep,
     lease: lease.record,
     need: job.need,
     image: job.image,
     settings: job.settings,
     dind: job.profile?.dind,
   };
-  const openPlace = deps.guard(host.openPlace(terms), job);
-  const hasBegun = journal.checkpoints.length > 0;
-  const cancellable = hasBegun ? cancelOnceBack(openPlace, signal) : { openPlace, signal };
+  const guarding = { ...deps, guard: (open: OpenPlace) => deps.guard(open, job) };
+  const place = tryPlace({ id, host, journal, terms, keeper }, guarding, signal);
+  const { openPlace } = place;
+  const cancellable = place.hasBegun() ? cancelOnceBack(openPlace, signal) : { openPlace, signal };
   const result = await executeJob(
     { ...job.description, id, secrets },
     {
       openPlace: cancellable.openPlace,
       report(event) {
         journal.record(event);
+        failed.hear(event);
         deps.report.hear(event);
       },
       actions,
@@ -323,12 +333,18 @@ async function execute(
     cancellable.signal,
   );
   // What an engine that was gone could not remove when the place was left, or what an earlier life began to make.
-  if (result.death !== undefined || journal.generation > 1) {
+  const isLeft = failed.isLeft();
+  if (!isLeft && (result.death !== undefined || journal.generation > 1)) {
     const isClear = await clearRemains(host, id);
-    if (!isClear) await lease.keepLost({ execution: id, untilMs: endOf(job) });
+    if (!isClear) {
+      const untilMs = endOf(job);
+      await lease.keepLost({ execution: id, untilMs, bootId: await place.bootId() });
+      await keeper.note(describeLost({ ...lease.record, lost: { execution: id, untilMs } }));
+    }
   }
   if (result.death !== undefined && result.death !== "deadline") deps.doubt?.(host.name);
-  return result;
+  if (isUntouched(result, place)) return { ...result, isUntouched: true, isLeft };
+  return { ...(await withGoneGpus(result, lease.record, deps)), isLeft };
 }
 
 /** When a container that runs on unseen has ended itself at the latest. */

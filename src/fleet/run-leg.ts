@@ -13,6 +13,8 @@ import type { AdmittedJob } from "./run-job.ts";
 /** Tells GitHub of one job; never throws into it. */
 export type JobReport = {
   waiting(reason: string): void;
+  /** A job that runs cannot be heard now, and why; `undefined` once it can. */
+  interrupted(why: string | undefined): void;
   hear(event: JobEvent): void;
   /** What an earlier life heard. */
   recall(told: AsyncIterable<JobEvent>): Promise<void>;
@@ -20,6 +22,8 @@ export type JobReport = {
   restart(): void;
   /** The record has its end; what is left to be said is said in the background. */
   finished(): void;
+  /** After that: the record has more to tell. */
+  retell(): void;
   /** Nothing more is said, now that the record has no end after all. Resolves when nothing is under way. */
   close(): Promise<void>;
 };

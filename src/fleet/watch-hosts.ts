@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { textOf } from "../../runner/errors.ts";
+import { unlessAborted } from "../containers/container-shell.ts";
 import type { Log } from "../log.ts";
 import type { Capability } from "../profiles/capability.ts";
 import type { SchedulableHost, Scheduler } from "../scheduler/scheduler.ts";
@@ -14,6 +15,16 @@ export type HostWatch = Disposable & {
   probe(signal: AbortSignal): Promise<void>;
   /** Something failed on a host: it is looked at now. */
   doubt(name: string): void;
+  /**
+   * Has a host looked at, and resolves once it has answered a look that began after this was called. `onProblem` hears why it did not, each time
+   * that changes.
+   *
+   * @throws The signal's reason when it is aborted.
+   */
+  answers(
+    name: string,
+    options: { onProblem(why: string): void; readonly signal: AbortSignal },
+  ): Promise<void>;
   /** Tells the scheduler what hosts have found out since they were looked at: GPUs that others took. */
   retell(): Promise<void>;
   /** False when there is no such host. */
@@ -32,6 +43,15 @@ export type WatchHostsOptions = {
   readonly patienceMs?: number;
 };
 
+/** Somebody who needs a host to answer. */
+type Waiter = {
+  readonly name: string;
+  /** Looks up to this one had begun before. */
+  readonly after: number;
+  readonly answered: () => void;
+  onProblem(why: string): void;
+};
+
 /** With the time between two rounds a host that is gone is closed within half a minute. */
 const PATIENCE_MS = 10_000;
 
@@ -45,7 +65,9 @@ export function watchHosts(
   const looking = new Map<string, Promise<void>>();
   /** Looked at again once the look that goes on is done. */
   const doubted = new Set<string>();
+  const waiting = new Set<Waiter>();
   const stopping = new AbortController();
+  let looks = 0;
   let closing: string | undefined;
 
   async function tell(): Promise<void> {
@@ -66,6 +88,7 @@ export function watchHosts(
 
   async function look(host: HostPlaces, signal: AbortSignal): Promise<void> {
     const { name } = host;
+    const number = ++looks;
     const patience = new AbortController();
     void slowness(host, AbortSignal.any([signal, patience.signal]));
     try {
@@ -83,6 +106,8 @@ export function watchHosts(
       patience.abort();
     }
     await tell();
+    if (problems.has(name)) return;
+    for (const one of waiting) if (one.name === name && one.after < number) one.answered();
   }
 
   async function slowness({ name }: HostPlaces, signal: AbortSignal): Promise<void> {
@@ -93,8 +118,10 @@ export function watchHosts(
   }
 
   function close(name: string, why: string): void {
-    if (problems.get(name) !== why) log.warn({ host: name, why }, "host takes no jobs");
+    if (problems.get(name) === why) return;
+    log.warn({ host: name, why }, "host takes no jobs");
     problems.set(name, why);
+    for (const one of waiting) if (one.name === name) one.onProblem(why);
   }
 
   /** The look that goes on, else a new one. */
@@ -118,6 +145,23 @@ export function watchHosts(
     if (!looking.has(name)) void lookOnce(host, stopping.signal);
   }
 
+  async function answers(
+    name: string,
+    { onProblem, signal }: Parameters<HostWatch["answers"]>[1],
+  ): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const waiter: Waiter = { name, after: looks, answered: resolve, onProblem };
+    waiting.add(waiter);
+    try {
+      const problem = problems.get(name);
+      if (problem !== undefined) onProblem(problem);
+      doubt(name);
+      await unlessAborted(promise, signal);
+    } finally {
+      waiting.delete(waiter);
+    }
+  }
+
   const listening = hosts.flatMap((host) => {
     const heard = host.onChange?.((lost) => {
       if (lost !== undefined) {
@@ -135,6 +179,7 @@ export function watchHosts(
       void tell();
     },
     doubt,
+    answers,
     retell: tell,
     async probe(signal) {
       // Each by itself: one that takes its time, or prepares its image, keeps no other closed.

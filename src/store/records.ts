@@ -158,6 +158,10 @@ export type LeaseRecord = {
     readonly execution: string;
     /** When it has certainly ended: its container has ended itself by then. */
     readonly untilMs: number;
+    /** Its host is there: the container is kept for a look. */
+    readonly isKept?: true;
+    /** Of its machine while it ran: with another one nothing of it runs any more. */
+    readonly bootId?: string | undefined;
   };
 };
 

@@ -18,6 +18,8 @@ import { updatePaceMs } from "./update-pace.ts";
 export type CheckReporter = AsyncDisposable & {
   /** The job waits, for the first time or again, and why: a sentence. */
   waiting(reason: string): void;
+  /** A job that runs cannot be heard now, and why: a sentence; `undefined` once it can. */
+  interrupted(why: string | undefined): void;
   hear(event: JobEvent): void;
   /** What an earlier life of the service heard, from the job's journal. */
   recall(told: Iterable<JobEvent> | AsyncIterable<JobEvent>): Promise<void>;
@@ -68,12 +70,13 @@ export function startCheckReporter(options: CheckReporterOptions): CheckReporter
   let phase: Pick<CheckSubject, "waiting" | "ending"> =
     job.state === "queued" ? { waiting: job.reason ?? "" } : {};
   let startedAtMs = job.startedAtMs;
+  let interruption: string | undefined;
 
   const loop = startUpdateLoop({
     isNew: job.checkRunId === undefined,
     send: openCheck(options, {
       state({ isWhole }) {
-        const facts = { view, labels, profile, stepCount, startedAtMs };
+        const facts = { view, labels, profile, stepCount, startedAtMs, interruption };
         const isComplete = phase.ending !== undefined && isWhole;
         return renderCheck({ ...facts, ...(isComplete ? phase : { waiting: phase.waiting }) });
       },
@@ -114,6 +117,11 @@ export function startCheckReporter(options: CheckReporterOptions): CheckReporter
       loop.changed();
       // A check may have been made before anything was known; a whole minute without a reason leaves people guessing.
       if (isFirst) void loop.flush();
+    },
+    interrupted(why) {
+      if (phase.ending !== undefined || interruption === why) return;
+      interruption = why;
+      loop.changed();
     },
     hear: (event) => fold(event, now()),
     async recall(told) {

@@ -7,6 +7,8 @@ export type CheckSubject = {
   readonly view: JobView;
   /** Why the job waits, in a sentence; empty where that is not known yet. Absent of one that runs. */
   readonly waiting?: string | undefined;
+  /** Why a job that runs cannot be heard now, in a sentence. */
+  readonly interruption?: string | undefined;
   readonly ending?: JobEnding | undefined;
   /** Steps as the workflow has them. */
   readonly stepCount?: number | undefined;

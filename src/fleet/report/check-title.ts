@@ -10,10 +10,11 @@ export function checkTitle(subject: CheckSubject): string {
   return cutText(oneLine(titleOf(subject)), MAX_TITLE_CHARACTERS);
 }
 
-function titleOf({ ending, waiting, view, stepCount }: CheckSubject): string {
+function titleOf({ ending, waiting, interruption, view, stepCount }: CheckSubject): string {
   if (ending !== undefined) return endTitle(ending, view);
   if (waiting !== undefined) return waiting === "" ? "Waits for a place" : `Waits: ${waiting}`;
   const where = view.host ? `Running on ${view.host}` : "Running";
+  if (interruption !== undefined) return `${where}: ${interruption}`;
   const step = currentStep(view);
   return step === undefined ? where : `${where}: ${stepTitle(step, stepCount)}`;
 }

@@ -86,8 +86,11 @@ function join(sections: readonly Section[]): string {
   return sections.map(({ markdown }) => markdown).join("\n\n");
 }
 
-function sentences({ ending, waiting, view }: CheckSubject): string {
-  if (ending === undefined) return waiting ? `Waits: ${sentence(waiting)}` : "";
+function sentences({ ending, waiting, interruption, view }: CheckSubject): string {
+  if (ending === undefined) {
+    if (waiting !== undefined) return waiting && `Waits: ${sentence(waiting)}`;
+    return interruption === undefined ? "" : `**${sentence(interruption)}**`;
+  }
   const death = deathOf(ending, view);
   const { reason, remedy = death?.remedy } = ending;
   return [

@@ -39,6 +39,7 @@ export function toldReport(): ToldReport {
   return {
     ...{ said, lines, hear },
     waiting: (reason) => void said.push(`waits: ${reason}`),
+    interrupted: (why) => void said.push(why ?? "goes on"),
     async recall(told) {
       said.push("recalls");
       for await (const event of told) hear(event);
