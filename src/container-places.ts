@@ -15,15 +15,12 @@ import type { JobDind } from "./containers/dind/job-dind.ts";
 import { removeJob } from "./containers/gc.ts";
 import type { ImageSupply } from "./containers/image-supply.ts";
 import { openJobPlace } from "./containers/job-place.ts";
-import type { Labels } from "./containers/labels.ts";
+import { type Labels, NONCE_LABEL } from "./containers/labels.ts";
 import type { NodeVolume } from "./containers/node-volume.ts";
 import type { Leak } from "./containers/remove-objects.ts";
 import { type ReopenedPlace, reopenJobPlace } from "./containers/reopen-job-place.ts";
 import type { ContainerSettings } from "./containers/settings.ts";
 import { removeSiblings, siblingContainers } from "./containers/siblings.ts";
-
-/** Marks the frames of a job's shell; a process that comes back to the job needs it again. */
-const NONCE_LABEL = "io.berth.nonce";
 
 export type ContainerPlacesOptions = {
   readonly engine: Pick<Engine, "docker" | "dockerConfigDir">;
@@ -51,8 +48,12 @@ export type ContainerPlacesOptions = {
   onLeak(leak: Leak): void;
   /** Hears that the connection to a job's shell was cut, and then that it is there again (`undefined`). */
   onCut?: OpenShellOptions["onCut"];
-  /** Asked when a job's container is about to go; true leaves it as it is, running. */
-  keeps?(place: { readonly jobId: string; readonly containerId: string }): boolean;
+  /** Asked when a job's container is about to go; true leaves it as it is, running, with all that belongs to the job. */
+  readonly keeps?:
+    | ((place: { readonly jobId: string; readonly containerId: string }) => boolean)
+    | undefined;
+  /** How long it is kept then, in seconds; when left out it has no time to end at. */
+  readonly keepSeconds?: number | undefined;
 };
 
 /** Opens jobs' places on a container engine: one fresh container each, or the one that an earlier process made for the job. */
@@ -84,8 +85,7 @@ export function containerPlaces(options: ContainerPlacesOptions): ExecuteJobDeps
     const place = await openJobPlace(docker, request, {
       image,
       hostName,
-      // A container that is kept for somebody to look into has no time to end at.
-      shellArgv: shellArgv(nonce, options.keeps ? {} : { limitSeconds: request.timeLimitSeconds }),
+      shellArgv: shellArgv(nonce, { limitSeconds: limitOf(request, options) }),
       nodeVolume: options.nodeVolume,
       labels: { ...labels, [NONCE_LABEL]: nonce },
       settings: options.settings,
@@ -110,6 +110,15 @@ export function containerPlaces(options: ContainerPlacesOptions): ExecuteJobDeps
     );
     return withShell(place, { request, options, nonce, journal, resume: false, signal });
   };
+}
+
+/** Of one that is kept, in seconds: the time of the job and that for a look into it. */
+function limitOf(
+  { timeLimitSeconds }: JobPlaceRequest,
+  { keeps, keepSeconds }: ContainerPlacesOptions,
+): number | undefined {
+  if (keeps === undefined) return timeLimitSeconds;
+  return timeLimitSeconds && keepSeconds && timeLimitSeconds + keepSeconds;
 }
 
 function supplyOf({ supply, engine }: ContainerPlacesOptions): ImageSupply {

@@ -17,6 +17,8 @@ export type KnownHost = {
   readonly capability: Capability | undefined;
   /** Why it takes no jobs, or nothing can be said of it. */
   readonly closed?: string | undefined;
+  /** Jobs of which a container is kept for a look; as the service has it. */
+  readonly leases?: z.infer<typeof Leases> | undefined;
   /** As the service has it; `undefined` while none runs. */
   readonly free?: z.infer<typeof Free> | undefined;
 };
@@ -46,11 +48,20 @@ const Proved = z.object({
   ),
   gpus: z.array(Gpu),
 });
+const Leases = z.array(
+  z.object({
+    jobId: z.string(),
+    lost: z
+      .object({ execution: z.string(), untilMs: z.number(), isKept: z.literal(true).optional() })
+      .optional(),
+  }),
+);
 const Status = z.object({
   name: z.string(),
   capability: Proved.optional(),
   closed: z.string().optional(),
   free: Free,
+  leases: Leases.default([]),
 });
 const Statuses = z.object({ hosts: z.array(Status) });
 

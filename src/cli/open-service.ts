@@ -6,6 +6,7 @@ import { answerService } from "../fleet/answer-service.ts";
 import { type Claim, createClaim } from "../fleet/claim.ts";
 import { lookForGpus } from "../fleet/gone-gpus.ts";
 import type { HostPlaces } from "../fleet/host-places.ts";
+import { KeptJobs } from "../fleet/kept-jobs.ts";
 import { freeLostLeases } from "../fleet/lost-leases.ts";
 import { openFleet } from "../fleet/open-fleet.ts";
 import { reapLeases, reapRemains } from "../fleet/reap.ts";
@@ -84,7 +85,7 @@ export async function openService(options: ServiceOptions): Promise<Service> {
   const heartbeats = createHeartbeats();
   const app = opened.use(openGitHubApp({ ...appOptions(config), env, log }));
   const hostOf = (name: string) => hosts.find((host) => host.name === name);
-  const isBusy = (jobId: string) => controls?.get(jobId) !== undefined;
+  const isBusy = (jobId: string) => controls?.get(jobId) !== undefined || keptJobs.has(jobId);
   let controls: { get(jobId: string): unknown } | undefined;
   const hostWatch = opened.use(
     watchHosts(hosts, {
@@ -102,7 +103,15 @@ export async function openService(options: ServiceOptions): Promise<Service> {
   starting.throwIfAborted();
   mustHaveHost(scheduler.hosts());
 
+  const keptJobs: KeptJobs = opened.use(
+    new KeptJobs({
+      ...{ store, scheduler, hostOf, log },
+      keysOf: (job, login) => app.installation(job.installationId).userKeys(login),
+      retell: (job) => fleet.retell(job),
+    }),
+  );
   const fleet = openFleet({
+    kept: keptJobs,
     ...{ store, scheduler, storeFolder, stateFolder, version, log, signal },
     hide: options.hide,
     config: () => config,
@@ -115,9 +124,11 @@ export async function openService(options: ServiceOptions): Promise<Service> {
     installation: (id) => app.installation(id),
     secretsFor: secretsIn(storeFolder, { config: () => config, hide: options.hide }),
   });
+  // Before anything is reaped.
+  await keptJobs.resume();
   controls = fleet.controls;
   const api = answerService({
-    ...{ store, storeFolder, fleet, scheduler, hostWatch, hostOf },
+    ...{ store, storeFolder, fleet, kept: keptJobs, scheduler, hostWatch, hostOf },
     heartbeats: () => heartbeats.ages(),
   });
   opened.use(await startApiSocket({ path: join(storeFolder, API_SOCKET), api, log }));

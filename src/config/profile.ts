@@ -54,14 +54,16 @@ const Debug = z.strictObject({
     .union(
       [
         z.literal("github:actor"),
-        z.array(z.string().regex(/^\S+ \S+/, "must be a public key")).min(1),
+        z.array(z.string().regex(/^\S+ \S+[^\r\n]*$/, "must be a public key")),
       ],
       {
         error: "must be github:actor, or a list of public keys",
       },
     )
     .default("github:actor")
-    .describe("Who may log in: the SSH keys that the job's actor has on GitHub, or these."),
+    .describe(
+      "Who may log in: the SSH keys that the job's actor has on GitHub, or these; with none, only who has `berth jobs ssh`.",
+    ),
 });
 
 const Dind = z.strictObject({

@@ -7,6 +7,8 @@ export const RUN_LABEL = "io.berth.run";
 export const OWNER_LABEL = "io.berth.owner";
 /** On all that a service of `berth serve` made for a job: which one. It comes back to its jobs, so its objects are no garbage while it is away. */
 export const SERVED_LABEL = "io.berth.service";
+/** Marks the frames of a job's shell; a process that comes back to the job needs it again. */
+export const NONCE_LABEL = "io.berth.nonce";
 /** On all volumes that hold an action: `owner/repo@commit`. */
 export const ACTION_LABEL = "io.berth.action";
 

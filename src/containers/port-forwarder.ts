@@ -46,16 +46,29 @@ export type PortForwarderOptions = {
   readonly image: string;
   /** Mounted at `/__e`. */
   readonly nodeVolume: string | undefined;
-  /** The container whose `localhost` it serves. */
-  readonly jobContainer: string;
+  /** The container whose `localhost` it serves; or where else it is. */
+  readonly jobContainer: string | ForwarderPlace;
   readonly labels: Labels;
+};
+
+/** A forwarder that lets the world outside into a network. */
+export type ForwarderPlace = {
+  readonly network: string;
+  /** Ports of the machine that lead to the same ones of the forwarder; an empty `hostIp` is all addresses. */
+  readonly ports: readonly {
+    readonly port: number;
+    readonly protocol: "tcp" | "udp";
+    readonly hostIp: string;
+  }[];
+  /** When it ends itself, in milliseconds. */
+  readonly limitMs: number;
 };
 
 /** Enough for Node and some thousand connections that wait. */
 const MEMORY_BYTES = 512 * 2 ** 20;
 
 /**
- * Starts a container in the network namespace of a job's, which carries connections from its `localhost` to services. It has no
+ * Starts a container in the network namespace of a job's, which carries connections from its `localhost` to services; or one beside it. It has no
  * rights, sees none of the job's files, and is removed like any service.
  *
  * @throws {BerthError} `ENGINE_LOST`, `ENGINE_REFUSED`
@@ -66,6 +79,7 @@ export async function startPortForwarder(
   signal: AbortSignal,
 ): Promise<PortForwarder> {
   if (nodeVolume === undefined) throw noNode();
+  const place = typeof jobContainer === "string" ? undefined : jobContainer;
   try {
     const container = await docker.createContainer({
       name,
@@ -73,11 +87,22 @@ export async function startPortForwarder(
       User: "65534:65534",
       WorkingDir: "/",
       Entrypoint: ["/__e/node24/bin/node"],
-      Cmd: ["--max-old-space-size=64", "--eval", FORWARDER_PROGRAM],
+      Cmd: ["--max-old-space-size=64", "--eval", programOf(place)],
       Labels: { ...labels },
       OpenStdin: true,
+      ...(place && {
+        ExposedPorts: Object.fromEntries(place.ports.map((one) => [portOf(one), {}])),
+      }),
       HostConfig: {
-        NetworkMode: `container:${jobContainer}`,
+        NetworkMode: place?.network ?? `container:${jobContainer}`,
+        ...(place && {
+          PortBindings: Object.fromEntries(
+            place.ports.map((one) => [
+              portOf(one),
+              [{ HostIp: one.hostIp, HostPort: String(one.port) }],
+            ]),
+          ),
+        }),
         Mounts: [{ Type: "volume", Source: nodeVolume, Target: "/__e", ReadOnly: true }],
         ReadonlyRootfs: true,
         CapDrop: ["ALL"],
@@ -93,6 +118,15 @@ export async function startPortForwarder(
     signal.throwIfAborted();
     throw engineError(error, "start the container that forwards the services' ports");
   }
+}
+
+function programOf(place: ForwarderPlace | undefined): string {
+  if (place === undefined) return FORWARDER_PROGRAM;
+  return `${FORWARDER_PROGRAM}\nsetTimeout(() => process.exit(), ${Math.ceil(place.limitMs)});`;
+}
+
+function portOf({ port, protocol }: ForwarderPlace["ports"][number]): string {
+  return `${port}/${protocol}`;
 }
 
 async function ask(

@@ -7,6 +7,8 @@ import type { Store } from "../store/store.ts";
 import type { Fleet } from "./fleet.ts";
 import type { HostPlaces } from "./host-places.ts";
 import { jobShell } from "./job-shell.ts";
+import type { KeptJobs } from "./kept-jobs.ts";
+import { keptText } from "./kept-text.ts";
 import { executionId } from "./run-job.ts";
 import type { HostWatch } from "./watch-hosts.ts";
 
@@ -14,6 +16,7 @@ export type AnswerDeps = {
   readonly store: Store;
   readonly storeFolder: string;
   readonly fleet: Fleet;
+  readonly kept: Pick<KeptJobs, "record" | "records" | "end">;
   readonly scheduler: Scheduler;
   readonly hostWatch: HostWatch;
   hostOf(name: string): HostPlaces | undefined;
@@ -22,15 +25,23 @@ export type AnswerDeps = {
 
 /** What the service answers to commands: all of it from the store, which knows as much after a restart as before. */
 export function answerService(deps: AnswerDeps): ServiceApi {
-  const { store, storeFolder, fleet, scheduler, hostWatch, hostOf, heartbeats } = deps;
+  const { store, storeFolder, fleet, kept, scheduler, hostWatch, hostOf, heartbeats } = deps;
   // Why a job waits changes too often to be kept each time.
-  const asOfNow = (job: JobRecord) => fleet.controls.get(job.id)?.keeper.record ?? job;
+  const asOfNow = (job: JobRecord) => {
+    const { kept: _, ...known } = fleet.controls.get(job.id)?.keeper.record ?? job;
+    const now = kept.record(job.id)?.kept;
+    return { ...known, ...(now && { kept: now }) };
+  };
   const jobOf = async (id: string) => {
     const job = await store.jobs.get(id);
     return job && asOfNow(job);
   };
   return {
-    jobs: async (wanted) => (await store.jobs.list(wanted)).map(asOfNow),
+    async jobs(wanted) {
+      const listed = (await store.jobs.list(wanted)).map(asOfNow);
+      const others = kept.records().filter(({ id }) => !listed.some((job) => job.id === id));
+      return wanted.isOpen ? [...listed, ...others] : listed;
+    },
     async job(id) {
       const job = await jobOf(id);
       return job && { job, history: await store.history.ofJob(id) };
@@ -49,10 +60,12 @@ export function answerService(deps: AnswerDeps): ServiceApi {
       await store.history.add({ jobId: id, atMs: Date.now(), message });
       return place;
     },
-    cancel: (id, by) => fleet.cancel(id, by),
+    cancel: async (id, by) => (await kept.end(id, by)) || (await fleet.cancel(id, by)),
     async log(id, options) {
       const job = await store.jobs.get(id);
-      return job && linesOf(readJobLog(jobFolder(storeFolder, executionId(job)), options));
+      if (job === undefined) return undefined;
+      const told = linesOf(readJobLog(jobFolder(storeFolder, executionId(job)), options));
+      return withWayIn(told, () => kept.record(id));
     },
     hosts: async () => scheduler.hosts(),
     setDrained: (host, isDrained) => hostWatch.setDrained(host, isDrained),
@@ -67,7 +80,8 @@ async function explainJob(job: JobRecord, store: Store): Promise<string[]> {
   return [stateOf(job), ...past];
 }
 
-function stateOf({ name, state, reason, conclusion, host, retries }: JobRecord): string {
+function stateOf(job: JobRecord): string {
+  const { id, name, state, reason, conclusion, host, retries, kept } = job;
   const again = retries > 0 ? ` It is try ${retries + 1}.` : "";
   switch (state) {
     case "queued":
@@ -75,10 +89,26 @@ function stateOf({ name, state, reason, conclusion, host, retries }: JobRecord):
     case "running":
       return `${name} runs on ${host}.${again}`;
     case "completed":
-      return `${name} has ended: ${conclusion}. ${reason ?? ""}${again}`.trim();
+      return [
+        `${name} has ended: ${conclusion}. ${reason ?? ""}${again}`.trim(),
+        ...(kept === undefined ? [] : [`It is ${keptText(id, kept).phrase}.`]),
+      ].join(" ");
     default:
       return state satisfies never;
   }
+}
+
+/** The last thing that a log says is how to get in, for as long as that can be done. */
+async function* withWayIn(
+  lines: AsyncIterable<string>,
+  record: () => JobRecord | undefined,
+): AsyncGenerator<string> {
+  yield* lines;
+  const job = record();
+  if (job?.kept === undefined) return;
+  const { sentences, commands } = keptText(job.id, job.kept);
+  yield sentences;
+  for (const command of commands) yield `  ${command}`;
 }
 
 async function* linesOf(events: ReturnType<typeof readJobLog>): AsyncGenerator<string> {

@@ -67,6 +67,11 @@ export class Fleet {
     return this.#controls;
   }
 
+  /** Has the check of a job that ended in an earlier life say what is known by now. */
+  retell(record: JobRecord): void {
+    this.#deps.reportEnded(record);
+  }
+
   /** Takes up what an earlier life left. */
   async resume(): Promise<void> {
     const { store, log } = this.#deps;

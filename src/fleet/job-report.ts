@@ -3,6 +3,7 @@ import type { JobEvent } from "../../runner/job/job-event.ts";
 import type { Installation } from "../github/installation.ts";
 import type { Log } from "../log.ts";
 import type { JobKeeper } from "./job-keeper.ts";
+import { keptText } from "./kept-text.ts";
 import { type CheckReporter, startCheckReporter } from "./report/check-reporter.ts";
 import type { SendOutcome } from "./report/update-loop.ts";
 import { executionId } from "./run-job.ts";
@@ -25,6 +26,12 @@ export function startJobReport(keeper: JobKeeper, options: JobReportOptions): Jo
   // The life that began a new try may have died before it had ended the check of the one before.
   const closings = Array.from({ length: retries }, (_, retry) => closeTry(keeper, retry, options));
   let reporter = startTry(keeper, closings, options);
+  let told: Promise<void> | undefined;
+  const notKept = (error: unknown) => {
+    // The next life tells it again.
+    const facts = { job: keeper.record.id, error: textOf(error) };
+    options.log.warn(facts, "not kept that GitHub knows of a job's end");
+  };
 
   return {
     waiting: (reason) => reporter.waiting(reason),
@@ -39,13 +46,11 @@ export function startJobReport(keeper: JobKeeper, options: JobReportOptions): Jo
       await reporter[Symbol.asyncDispose]();
     },
     finished() {
-      hasEnded = true;
-      said = tellEnd(keeper, reporter, closings).catch(notKept);
+      told = tellEnd(keeper, reporter, closings).catch(notKept);
     },
     retell() {
-      // Before its end is told there is nothing to add to.
-      if (hasEnded) said = said.then(() => tellAgain(keeper, options)).catch(notKept);
-      else isRetold = true;
+      // Before the end is told it has all that there is anyway.
+      told = told?.then(() => tellAgain(keeper, options)).catch(notKept);
     },
   };
 }
@@ -106,12 +111,20 @@ async function endTry(
   });
 }
 
+/** The end once more, with what came to be known since. */
+async function tellAgain(keeper: JobKeeper, options: JobReportOptions): Promise<void> {
+  const reporter = startTry(keeper, [], options);
+  await reporter.recall(options.toldOf(executionId(keeper.record)));
+  await tellEnd(keeper, reporter, []);
+}
+
 async function tellEnd(
   keeper: JobKeeper,
   reporter: CheckReporter,
   closings: readonly Promise<SendOutcome>[],
 ): Promise<void> {
-  const { conclusion = "failure", reason, outputs, usage, death, completedAtMs } = keeper.record;
+  const { conclusion = "failure", reason, outputs, usage, death } = keeper.record;
+  const { kept, completedAtMs } = keeper.record;
   await using _reporter = reporter;
   const outcome = await reporter.finished({
     conclusion,
@@ -119,6 +132,7 @@ async function tellEnd(
     outputs,
     usage,
     death,
+    ...(kept && { kept: keptText(keeper.record.id, kept) }),
     ...(completedAtMs !== undefined && { atMs: completedAtMs }),
   });
   const outcomes = [outcome, ...(await Promise.all(closings))];

@@ -108,6 +108,8 @@ export type Installation = {
   refCommit(repository: string, ref: string): Promise<string | undefined>;
   /** GitHub's answer about a pull request as it is. */
   pullRequest(repository: string, number: number): Promise<JsonObject | undefined>;
+  /** SSH keys that a user has on GitHub, as in authorized_keys; none of one that is not there. */
+  userKeys(login: string): Promise<string[]>;
   /** Organisation's variables, overlaid by the repository's. */
   variables(repository: string): Promise<{ readonly [name: string]: string }>;
   /**

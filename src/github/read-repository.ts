@@ -15,6 +15,7 @@ type Reading = Pick<
   | "commitParents"
   | "refCommit"
   | "pullRequest"
+  | "userKeys"
   | "variables"
 >;
 
@@ -24,6 +25,7 @@ const RAW = { accept: "application/vnd.github.raw+json" };
 
 const Ref = z.object({ object: z.object({ sha: z.string() }) });
 const Commit = z.object({ parents: z.array(z.object({ sha: z.string() })) });
+const PublicKey = z.object({ key: z.string().regex(/^\S+ \S+$/) });
 const Variable = z.object({ name: z.string(), value: z.string() });
 /** Octokit takes what it knows as text for text; a folder comes as its list. */
 const RawFile = z.unknown().transform((data) => {
@@ -127,6 +129,15 @@ export function createReading(api: Api, log: Log): Reading {
         parameters: { ...ofRepository(repository), pull_number: number },
         answer: JsonObjectAnswer,
       }),
+
+    async userKeys(login) {
+      const found = await api.listUnless([404], "GET /users/{username}/keys", {
+        what: `Listing the SSH keys of ${login}`,
+        parameters: { username: login },
+        answer: PublicKey,
+      });
+      return (found ?? []).map(({ key }) => key);
+    },
 
     variables: (repository) => readVariables(api, repository, log),
   };

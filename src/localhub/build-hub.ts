@@ -122,7 +122,8 @@ async function addAccount(
     throw new BerthError("USAGE", { message: `There are two accounts ${login}.` });
   }
   const variables = new Map(Object.entries(options.variables ?? {}));
-  const account: Account = { id: hub.nextId(), login, type, variables };
+  const { keys = [] } = options;
+  const account: Account = { id: hub.nextId(), login, type, variables, keys };
   hub.accounts.set(key, account);
   if (type === "User") {
     const token = `ghp_${randomBytes(27).toString("base64url")}`;

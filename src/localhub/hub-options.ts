@@ -41,6 +41,8 @@ export type AccountOptions = {
   readonly login: string;
   readonly repositories?: readonly RepositoryOptions[];
   readonly variables?: { readonly [name: string]: string };
+  /** A user's SSH keys: `ssh-ed25519 AAAA…`. */
+  readonly keys?: readonly string[];
   /** Whether the App is installed, or on which repositories only. Organisations: default true; users: default false. */
   readonly installed?: boolean | readonly string[];
   /** What this installation grants, where it is not what the App asks for. */

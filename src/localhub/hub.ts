@@ -13,6 +13,8 @@ export type Account = {
   readonly login: string;
   readonly type: "Organization" | "User" | "Bot";
   readonly variables: ReadonlyMap<string, string>;
+  /** SSH keys. */
+  readonly keys?: readonly string[];
 };
 
 export type Repository = {

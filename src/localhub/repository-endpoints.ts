@@ -21,6 +21,7 @@ export const repositoryRoutes: readonly Route[] = [
   },
   { method: "GET", path: "/orgs/:account/repos", access: { for: "anyone" }, handle: listOwned },
   { method: "GET", path: "/users/:account/repos", access: { for: "anyone" }, handle: listOwned },
+  { method: "GET", path: "/users/:account/keys", access: { for: "anyone" }, handle: listKeys },
   { method: "GET", path: "/repos/:owner/:repo/branches", access: contents, handle: listBranches },
   {
     method: "GET",
@@ -52,6 +53,14 @@ function listOwned(call: Call): Reply {
       canSee(hub, credential, repository),
   );
   return paginate(call, owned, (repository) => repositoryPayload(hub, repository));
+}
+
+function listKeys(call: Call): Reply {
+  const { hub, params } = call;
+  const account = hub.accounts.get(params.account?.toLowerCase() ?? "");
+  if (account === undefined) throw notFound();
+  const keys = (account.keys ?? []).map((key, at) => ({ id: at + 1, key }));
+  return paginate(call, keys, (key) => key);
 }
 
 async function listBranches(call: Call): Promise<Reply> {

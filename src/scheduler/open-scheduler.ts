@@ -169,7 +169,8 @@ class StoredScheduler implements Scheduler {
       },
       keepLost: async (lost) => {
         if (!isHeld) return;
-        const kept = { ...record, jobId: `${lost.execution} (lost)`, lost };
+        const what = lost.isKept ? "kept for a look" : "lost";
+        const kept = { ...record, jobId: `${lost.execution} (${what})`, lost };
         await this.#store.replace(record.jobId, kept);
         isHeld = false;
         this.#jobs.delete(record.jobId);

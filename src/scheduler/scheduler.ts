@@ -42,8 +42,8 @@ export type HostStatus = SchedulableHost & {
 export type Lease = AsyncDisposable & {
   readonly record: LeaseRecord;
   /**
-   * Keeps what is leased from others though the job gives it up: its host was lost, and something of it may still run there. The job may be placed
-   * anew. Disposing does nothing then.
+   * Keeps what is leased from others though the job gives it up: its host was lost, and something of it may still run there, or its container is kept for a
+   * look. The job may be placed anew. Disposing does nothing then.
    */
   keepLost(lost: NonNullable<LeaseRecord["lost"]>): Promise<void>;
 };

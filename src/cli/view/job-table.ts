@@ -16,6 +16,7 @@ export const ServiceJob = z.looseObject({
   conclusion: z.string().optional(),
   host: z.string().optional(),
   profile: z.string().optional(),
+  kept: z.object({ untilMs: z.number() }).optional(),
   retries: z.number(),
   outputs: z.record(z.string(), z.string()).optional(),
   createdAtMs: z.number(),
@@ -38,7 +39,7 @@ export function jobTable(jobs: readonly ServiceJob[], nowMs: number): string {
     job.repository,
     job.host ?? "",
     timeOf(job, nowMs),
-    cutColumns(clean(job.reason ?? ""), MAX_REASON_COLUMNS),
+    cutColumns(clean(whyOf(job)), MAX_REASON_COLUMNS),
   ]);
   return alignedTable([["ID", "STATE", "JOB", "REPOSITORY", "HOST", "TIME", "WHY"], ...rows]);
 }
@@ -50,7 +51,7 @@ export function jobReport(job: ServiceJob, history: readonly HistoryLine[], nowM
     ["id", job.id],
     ["commit", job.headSha],
     ["state", `${stateOf(job)}, ${timeOf(job, nowMs)}`],
-    ["why", job.reason && clean(job.reason)],
+    ["why", clean(whyOf(job))],
     ["labels", job.labels.map(clean).join(", ")],
     ["profile", job.profile],
     ["host", job.host],
@@ -66,6 +67,12 @@ export function jobReport(job: ServiceJob, history: readonly HistoryLine[], nowM
 
 function stateOf({ state, conclusion }: ServiceJob): string {
   return conclusion ?? state;
+}
+
+function whyOf({ reason, kept }: ServiceJob): string {
+  if (kept === undefined) return reason ?? "";
+  const until = new Date(kept.untilMs).toISOString().slice(11, 16);
+  return [`kept until ${until} UTC for a look`, ...(reason ? [reason] : [])].join("; ");
 }
 
 /** How long it waits, runs or ran. */

@@ -7,7 +7,7 @@ export function knownHostsTable(hosts: readonly KnownHost[]): string {
   return alignedTable([["HOST", "SLOTS", "CPUS", "MEMORY", "GPUS", "STATE"], ...hosts.map(rowOf)]);
 }
 
-function rowOf({ name, slots, capability, closed, free }: KnownHost): string[] {
+function rowOf({ name, slots, capability, closed, free, leases = [] }: KnownHost): string[] {
   const usable = capability?.gpus.filter((gpu) => gpu.usable).length ?? 0;
   return [
     name,
@@ -17,8 +17,14 @@ function rowOf({ name, slots, capability, closed, free }: KnownHost): string[] {
       ? "?"
       : ofAll(free && formatSize(free.memoryBytes), formatSize(capability.memoryBytes)),
     capability === undefined ? "?" : ofAll(free?.gpus.length, usable),
-    stateOf({ closed, free }),
+    [stateOf({ closed, free }), ...leases.flatMap(({ lost }) => keptOf(lost))].join("; "),
   ];
+}
+
+function keptOf(lost: NonNullable<KnownHost["leases"]>[number]["lost"]): string[] {
+  if (lost?.isKept !== true) return [];
+  const until = new Date(lost.untilMs).toISOString().slice(11, 16);
+  return [`${lost.execution} is kept until ${until} UTC for a look`];
 }
 
 function ofAll(free: number | string | undefined, all: number | string): string {

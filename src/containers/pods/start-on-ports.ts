@@ -138,7 +138,7 @@ function mappingsOf(
 }
 
 /** What containers of this engine have, running or not: one that is started again wants its own back. */
-async function publishedPorts(docker: Docker): Promise<Set<string>> {
+export async function publishedPorts(docker: Docker): Promise<Set<string>> {
   try {
     const containers = await docker.listContainers({ all: true });
     return new Set(

@@ -18,6 +18,14 @@ export type CheckSubject = {
   readonly startedAtMs?: number | undefined;
 };
 
+/** How somebody gets into a job's container after its end. */
+export type KeptText = {
+  /** `kept until 13:20 UTC for a look` */
+  readonly phrase: string;
+  readonly sentences: string;
+  readonly commands: readonly string[];
+};
+
 /** How a job ended, as whoever owns its life has it. */
 export type JobEnding = {
   readonly conclusion: NonNullable<CheckRunState["conclusion"]>;
@@ -30,6 +38,8 @@ export type JobEnding = {
   /** As the job told them when left out. */
   readonly outputs?: { readonly [name: string]: string } | undefined;
   readonly usage?: JobUsage | undefined;
+  /** Its container is kept for a look. */
+  readonly kept?: KeptText | undefined;
   /** Milliseconds since 1970. */
   readonly atMs: number;
 };

@@ -11,6 +11,7 @@ export function checkTitle(subject: CheckSubject): string {
 }
 
 function titleOf({ ending, waiting, interruption, view, stepCount }: CheckSubject): string {
+  if (ending?.kept !== undefined) return `${endTitle(ending, view)}; ${ending.kept.phrase}`;
   if (ending !== undefined) return endTitle(ending, view);
   if (waiting !== undefined) return waiting === "" ? "Waits for a place" : `Waits: ${waiting}`;
   const where = view.host ? `Running on ${view.host}` : "Running";

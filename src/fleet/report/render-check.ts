@@ -54,6 +54,7 @@ type Section = {
 function summaryOf(subject: CheckSubject): string {
   const sections: Section[] = [
     { name: "the reason", markdown: sentences(subject), importance: 9 },
+    { name: "how to get in", markdown: wayIn(subject), importance: 8 },
     { name: "where it runs", markdown: placeLine(subject), importance: 7 },
     {
       name: "the steps",
@@ -100,6 +101,12 @@ function sentences({ ending, waiting, interruption, view }: CheckSubject): strin
   ]
     .filter(Boolean)
     .join("\n\n");
+}
+
+function wayIn({ ending }: CheckSubject): string {
+  if (ending?.kept === undefined) return "";
+  const { sentences: said, commands } = ending.kept;
+  return `${plainInline(said, MAX_SENTENCE_CHARACTERS)}\n\n${fencedBlock(commands.join("\n"))}`;
 }
 
 function sentence(text: string): string {

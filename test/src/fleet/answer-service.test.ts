@@ -25,6 +25,7 @@ beforeEach(async () => {
   const hostWatch = watchHosts([host], { scheduler, store: store.hosts, log });
   api = answerService({
     ...{ store, storeFolder: folder.path, fleet, scheduler, hostWatch },
+    kept: { record: () => undefined, records: () => [], end: async () => false },
     hostOf: (name) => (name === host.name ? host : undefined),
     heartbeats: () => [],
   });

@@ -1,9 +1,10 @@
 import { expect, it } from "@jest/globals";
+import type { HostPlaces } from "../../../src/fleet/host-places.ts";
 import { jobShell } from "../../../src/fleet/job-shell.ts";
 import { aJob } from "../store/records.ts";
 
 const KEPT = { untilMs: 1, keys: [] };
-const inContainer = async () => ({
+const inContainer: NonNullable<HostPlaces["findContainer"]> = async () => ({
   ...{ endpoint: "unix:///run/docker.sock", containerId: "c1", workspace: "/__w/app/app" },
 });
 
@@ -15,7 +16,7 @@ it.each([
   const asked: string[] = [];
   const findContainer = (id: string) => {
     asked.push(id);
-    return inContainer();
+    return inContainer(id);
   };
 
   const shell = await jobShell(aJob("7-1.a", { host: "far", ...given }), () => ({ findContainer }));

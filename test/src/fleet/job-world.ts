@@ -46,6 +46,7 @@ export function toldReport(): ToldReport {
     },
     restart: () => void said.push("restarts"),
     finished: () => void said.push("finished"),
+    retell: () => void said.push("tells again"),
     close: async () => void said.push("closed"),
     line(text) {
       const { promise, resolve } = Promise.withResolvers<void>();
