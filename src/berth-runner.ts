@@ -31,6 +31,8 @@ export type { Json } from "../runner/expressions/template.ts";
 export type { Conclusion } from "../runner/job/job-description.ts";
 export type { Annotation, JobEvent } from "../runner/job/job-event.ts";
 export type { RunEvent } from "./cli/view/run-event.ts";
+export { PodAnswer as ContainerAnswer } from "./containers/pods/pod-answer.ts";
+export type { PodRequest as ContainerRequest } from "./containers/pods/pod-request.ts";
 export {
   ContainerSettings,
   NetworkSettings,
@@ -39,6 +41,13 @@ export {
 } from "./containers/settings.ts";
 export { settingsToSpec } from "./containers/settings-to-spec.ts";
 export type { JobSource } from "./job-source.ts";
+export {
+  type ContainerHost,
+  type CreateContainerOptions,
+  createContainer,
+  type RemovedContainer,
+  removeContainer,
+} from "./library-containers.ts";
 export type { FaultSettings } from "./localhub/faults.ts";
 export type { HubEvent } from "./localhub/hub-event.ts";
 export type { LocalHubOptions } from "./localhub/hub-options.ts";

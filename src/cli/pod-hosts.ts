@@ -47,9 +47,10 @@ export async function openPodHost(flags: HostFlags): Promise<OpenPodHost> {
   const { host } = findHost(flags.host, flags.config);
   const { engine } = host;
   const access = await openHost(hostTarget(host), { connect: thisMachine(flags) });
+  const images = borrowImages(flags, (line) => void process.stderr.write(`${line}\n`));
   const namedBy =
     engine === undefined ? namedEngine(access, "berth.yml") : `\`engine: ${engine}\` of berth.yml`;
-  return opened(access, { namedBy, ...podGpus(access), ...borrowImages(flags), setUp: setUpOf() });
+  return opened(access, { namedBy, ...podGpus(access), ...images, setUp: setUpOf() });
 
   function setUpOf() {
     const { mode, allow } = host.setup;
@@ -69,14 +70,14 @@ async function openThisMachine(flags: HostFlags): Promise<OpenPodHost> {
 }
 
 /** An image that a host lacks and this machine's engine has is streamed there. */
-function borrowImages(flags: HostFlags): Pick<PodHostOptions, "bringImage"> {
+export function borrowImages(
+  flags: Pick<HostFlags, "logLevel">,
+  progress: (line: string) => void,
+): Pick<PodHostOptions, "bringImage"> {
   return {
     async bringImage(image, to, signal) {
-      const from = await connectEngine(thisMachine({ ...flags, docker: undefined })).catch(
-        () => undefined,
-      );
+      const from = await connectEngine(thisMachine(flags)).catch(() => undefined);
       if (from === undefined) return undefined;
-      const progress = (line: string) => void process.stderr.write(`${line}\n`);
       const isThere = await copyImage(image, {
         from: from.docker,
         to: to.docker,

@@ -53,11 +53,13 @@ it("runs a job as a library", () => {
 
 it("has types that a strict program compiles against, without Berth's own dependencies", () => {
   const program = `
-    import { type Conclusion, executeJob, ContainerSettings, type RunEvent } from "berth-runner";
+    import { type Conclusion, ContainerAnswer, createContainer, executeJob, ContainerSettings, removeContainer, type RunEvent } from "berth-runner";
     const heard: RunEvent[] = [];
     const ended = await executeJob("steps: [run: x]", { inputs: { a: 1 }, onEvent: (event) => void heard.push(event) });
     export const conclusion: Conclusion = ended.conclusion;
     export const settings: ContainerSettings = ContainerSettings.parse({ image: "a" });
+    const container: ContainerAnswer = await createContainer({ image: "a", ports: ["0:80"] }, { host: { ssh: "me@a" } });
+    export const { failed } = await removeContainer(ContainerAnswer.parse(container).id, { volumes: true });
   `;
   const compilerOptions = {
     ...{ noEmit: true, strict: true, module: "nodenext", target: "es2024", types: [] },
