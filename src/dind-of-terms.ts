@@ -1,6 +1,7 @@
 import type { Engine } from "./containers/connect-engine.ts";
 import type { DindMode } from "./containers/dind/dind-request.ts";
 import type { JobDind } from "./containers/dind/job-dind.ts";
+import type { ImageSupply } from "./containers/image-supply.ts";
 import { ensureImage } from "./containers/images.ts";
 import type { PlaceTerms } from "./fleet/host-places.ts";
 import { prepareDindImage } from "./hosts/dind-image.ts";
@@ -9,14 +10,23 @@ import { prepareDindImage } from "./hosts/dind-image.ts";
 export function dindOfTerms(
   { docker, dockerConfigDir }: Engine,
   { need, dind: { mode, image: named } = { mode: "rootless" } }: Pick<PlaceTerms, "need" | "dind">,
-  { stateFolder }: { readonly stateFolder: string },
+  {
+    stateFolder,
+    supply,
+  }: { readonly stateFolder: string; readonly supply?: ImageSupply | undefined },
 ): JobDind | undefined {
   if (!need.dind) return undefined;
   return {
     mode,
     async image(work) {
-      if (named === undefined) return await prepareDindImage(docker, { stateFolder, ...work });
-      const { name } = await ensureImage(docker, named, { supply: { dockerConfigDir }, ...work });
+      if (named === undefined) {
+        const copyFrom = supply?.copyFrom;
+        return await prepareDindImage(docker, { stateFolder, copyFrom, ...work });
+      }
+      const { name } = await ensureImage(docker, named, {
+        supply: { dockerConfigDir, ...supply },
+        ...work,
+      });
       return name;
     },
     remedy: remedyFor(mode, need.profile),

@@ -1,18 +1,21 @@
 import type { Engine } from "../containers/connect-engine.ts";
 import type { DindMode } from "../containers/dind/dind-request.ts";
 import type { JobDind } from "../containers/dind/job-dind.ts";
-import { prepareDindImage } from "../hosts/dind-image.ts";
+import { type DindImageOptions, prepareDindImage } from "../hosts/dind-image.ts";
 
 /** The Docker daemons of the jobs of one `berth run`; their image is made once, when the first of them asks. */
 export function dindOfRun(
   { docker }: Engine,
-  { mode = "rootless", stateFolder }: { readonly mode?: DindMode | undefined; stateFolder: string },
+  {
+    mode = "rootless",
+    ...options
+  }: Pick<DindImageOptions, "stateFolder" | "copyFrom"> & { readonly mode?: DindMode | undefined },
 ): JobDind {
   let made: Promise<string> | undefined;
   return {
     mode,
     image: (work) => {
-      made ??= prepareDindImage(docker, { stateFolder, ...work }).catch((error: unknown) => {
+      made ??= prepareDindImage(docker, { ...options, ...work }).catch((error: unknown) => {
         made = undefined; // whoever asks next may have more time
         throw error;
       });

@@ -18,7 +18,7 @@ export type ImageSupply = {
   readonly dockerConfigDir?: string | undefined;
   readonly registries?: readonly KnownRegistry[] | undefined;
   /** Another engine, whose copy does where no registry gives one. */
-  copyFrom?(signal: AbortSignal): Promise<Docker | undefined>;
+  copyFrom?: ((signal: AbortSignal) => Promise<Docker | undefined>) | undefined;
 };
 
 /** A name under which an image may be pulled, and as whom. */
