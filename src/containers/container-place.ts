@@ -11,6 +11,8 @@ import type { BoundPort } from "./published-ports.ts";
 import { addActions, unpackInto } from "./unpack-into.ts";
 
 const END_PATIENCE_MS = 30_000;
+/** What Docker says of a container that ran when it went down itself, and did not when it came up. A shell of ours never ends with it. */
+const FOUND_DEAD = 255;
 
 /** A job's container with its network and volumes; everything of `JobPlace` but the shell, which is opened on `backend`, and what needs to know of its user. */
 export type ContainerPlace = Omit<JobPlace, "shell" | "unpack"> & {
@@ -95,6 +97,12 @@ function describeContainerEnd(
         death: "container-lost",
       };
     case "ended": {
+      if (end.exitCode === FOUND_DEAD && !end.oomKilled) {
+        return {
+          why: `The job's container was dead when its engine started again (exit code ${FOUND_DEAD}): the machine or its engine had gone down with the job.`,
+          death: "host-lost",
+        };
+      }
       const explained = explainExit({ of: "container", ...end });
       const said = end.error === "" ? "" : ` The engine said: ${end.error}`;
       const why =
