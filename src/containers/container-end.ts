@@ -1,4 +1,5 @@
 import { text } from "node:stream/consumers";
+import { setTimeout as sleep } from "node:timers/promises";
 import type Docker from "dockerode";
 import { engineError, statusOf } from "./engine-error.ts";
 
@@ -15,17 +16,29 @@ export type ContainerEnd =
       readonly error: string;
     };
 
+/** 128 and SIGKILL. */
+const KILLED = 137;
+const LATE_EVENT_MS = 500;
+
 /** @throws {BerthError} `ENGINE_LOST`, `ENGINE_REFUSED` */
 export async function readEnd(docker: Docker, containerId: string): Promise<ContainerEnd> {
   try {
-    const { State: state, Created: created } = await docker.getContainer(containerId).inspect();
-    const oomKilled = state.OOMKilled || (await hadOutOfMemory(docker, containerId, created));
-    if (state.Running) return { state: "running", oomKilled };
-    return { state: "ended", exitCode: state.ExitCode, oomKilled, error: state.Error };
+    const end = await readOnce(docker, containerId);
+    if (end.state !== "ended" || end.exitCode !== KILLED || end.oomKilled) return end;
+    // A busy engine hears of the kill before it hears why.
+    await sleep(LATE_EVENT_MS);
+    return await readOnce(docker, containerId);
   } catch (error) {
     if (statusOf(error) === 404) return { state: "gone" };
     throw engineError(error, "inspect the container");
   }
+}
+
+async function readOnce(docker: Docker, containerId: string): Promise<ContainerEnd> {
+  const { State: state, Created: created } = await docker.getContainer(containerId).inspect();
+  const oomKilled = state.OOMKilled || (await hadOutOfMemory(docker, containerId, created));
+  if (state.Running) return { state: "running", oomKilled };
+  return { state: "ended", exitCode: state.ExitCode, oomKilled, error: state.Error };
 }
 
 /** The engine sets its flag only when the container itself ends; its event tells of a step that was killed before. */
