@@ -9,7 +9,7 @@ import type { HostPlaces } from "./host-places.ts";
 import { jobShell } from "./job-shell.ts";
 import type { KeptJobs } from "./kept-jobs.ts";
 import { keptText } from "./kept-text.ts";
-import { executionId } from "./run-job.ts";
+import { executionId, executionJobId } from "./run-job.ts";
 import type { HostWatch } from "./watch-hosts.ts";
 
 export type AnswerDeps = {
@@ -32,8 +32,9 @@ export function answerService(deps: AnswerDeps): ServiceApi {
     const now = kept.record(job.id)?.kept;
     return { ...known, ...(now && { kept: now }) };
   };
+  // Checks have the id of a try.
   const jobOf = async (id: string) => {
-    const job = await store.jobs.get(id);
+    const job = await store.jobs.get(executionJobId(id));
     return job && asOfNow(job);
   };
   return {
