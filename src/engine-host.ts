@@ -159,19 +159,13 @@ export function openEngineHost(options: EngineHostOptions): HostPlaces {
         const found = await findJob(jobId);
         if (found === undefined) return { problem: "Its container does not run any more." };
         const { engine, container } = found;
-        const { jobImage: image, nodeVolume } = await engines.once(
-          known?.engines[0]?.endpoint,
-          signal,
-        );
+        const own = known?.engines.find(({ endpoint }) => endpoint === engine.endpoint);
+        const { endpoint } = own ?? known?.engines[0] ?? {};
+        const { jobImage: image, nodeVolume } = await engines.once(endpoint, signal);
         return await logInToJob(engine.docker, container.containerId, {
-          ...{ keys, limitMs, signal },
-          ...{
-            host: name,
-            address:
-              access.shell === undefined || access.sshCommand !== undefined
-                ? access.address
-                : hostname(),
-          },
+          ...{ keys, limitMs, signal, host: name },
+          // Whoever logs in sits elsewhere.
+          address: access.address === "localhost" ? hostname() : access.address,
           forwarder: { image, nodeVolume: nodeVolume.name },
           labels: { [SERVED_LABEL]: serviceId },
           progress: (line) => log.debug({ host: name, job: jobId, line }, "makes a login"),
