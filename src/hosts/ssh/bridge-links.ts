@@ -1,5 +1,6 @@
 import type { ClientChannel } from "ssh2";
 import { endProcesses } from "./end-processes.ts";
+import { raced } from "./keep-connected.ts";
 import type { Link } from "./link.ts";
 import { openSession } from "./open-session.ts";
 
@@ -33,21 +34,23 @@ export function bridgeLinks(
         found.used += 1;
         return found;
       }
-      opening ??= addCarrier(signal).finally(() => {
+      // Whoever asked first may give up; the others still wait for it.
+      opening ??= addCarrier().finally(() => {
         opening = undefined;
       });
-      await opening;
+      await raced(opening, signal);
     }
   }
 
-  async function addCarrier(signal: AbortSignal): Promise<Carrier> {
-    const link = await openLink(AbortSignal.any([signal, main.lost]));
+  async function addCarrier(): Promise<Carrier> {
+    const link = await openLink(main.lost);
     const carrier = { link, most: MOST_BRIDGES_OF_ITS_OWN, used: 0 };
     carriers.push(carrier);
     const far = [...link.processes];
     for (const process of far) main.processes.add(process);
     link.lost.addEventListener("abort", () => {
       carriers.splice(carriers.indexOf(carrier), 1);
+      main.lost.removeEventListener("abort", link.close);
       if (main.lost.aborted) return;
       void endProcesses(main, far).then(() => {
         for (const process of far) main.processes.delete(process);

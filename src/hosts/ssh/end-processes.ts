@@ -7,22 +7,26 @@ const PATIENCE_MS = 5_000;
 /**
  * Ends processes of ours on the far side, those only that are still the same. A half-dead sshd keeps what was attached through it attached, which
  * stops a container once its output is no longer read.
+ *
+ * @returns Whether the machine has done it.
  */
-export async function endProcesses(link: Link, processes: Iterable<FarProcess>): Promise<void> {
+export async function endProcesses(link: Link, processes: Iterable<FarProcess>): Promise<boolean> {
   const script = [...processes].map(endOne).join(" ");
-  if (script === "") return;
+  if (script === "") return true;
   try {
     const signal = AbortSignal.timeout(PATIENCE_MS);
     const channel = await openSession(link, `exec /bin/sh -c ${asOneWord(script)}`, signal);
     channel.resume();
     channel.stderr.resume();
-    await new Promise<void>((resolve) => {
-      channel.on("close", () => resolve());
-      AbortSignal.any([signal, link.lost]).addEventListener("abort", () => resolve());
+    const isDone = await new Promise<boolean>((resolve) => {
+      channel.on("exit", () => resolve(true));
+      channel.on("close", () => resolve(false));
+      AbortSignal.any([signal, link.lost]).addEventListener("abort", () => resolve(false));
     });
     channel.close();
+    return isDone;
   } catch {
-    // The connection is gone too; whoever makes the next one does it again.
+    return false; // the connection is gone too
   }
 }
 

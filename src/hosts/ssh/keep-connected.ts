@@ -96,7 +96,7 @@ export class KeptConnection implements AsyncDisposable {
       this.#why = undefined;
       this.#link = this.#again(link);
       this.#link.catch(() => {}); // it fails only when everything is closed
-      this.#tell(reasonOf(link.lost));
+      this.#tell(connectionLost(link.hop, link.lost.reason));
     };
     if (link.lost.aborted) lose();
     else link.lost.addEventListener("abort", lose, { once: true });
@@ -108,8 +108,8 @@ export class KeptConnection implements AsyncDisposable {
         const link = await this.#options.connect(previous, this.#closing.signal);
         this.#why = undefined;
         this.#previous = undefined;
-        this.#watch(link);
         this.#tell(undefined);
+        this.#watch(link); // which tells if it is lost by now
         return link;
       } catch (error) {
         this.#closing.signal.throwIfAborted();
@@ -131,10 +131,6 @@ export class KeptConnection implements AsyncDisposable {
 /** What waiting does not mend. */
 function isLasting(error: unknown): boolean {
   return error instanceof BerthError && error.code !== "HOST_UNREACHABLE";
-}
-
-function reasonOf({ reason }: AbortSignal): Error {
-  return reason instanceof Error ? reason : new Error(String(reason));
 }
 
 /** Whoever waits may give up; what is waited for goes on. */

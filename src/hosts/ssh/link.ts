@@ -3,7 +3,9 @@ import { setMaxListeners } from "node:events";
 import type { Duplex } from "node:stream";
 import type { Client, ClientChannel } from "ssh2";
 import { type ConnectedHop, connectHop, openSocket } from "./connect-hop.ts";
+import { opened } from "./open-session.ts";
 import type { Hop } from "./resolve-target.ts";
+import { connectionFailed } from "./ssh-errors.ts";
 
 /** A connection to a machine as long as it lasts. */
 export type Link = {
@@ -61,11 +63,12 @@ export async function openLink(
     };
     setMaxListeners(0, link.lost);
     link.lost.addEventListener("abort", close, { once: true });
-    await openIdleSession(link);
+    await openIdleSession(link, options.signal);
+    options.signal.throwIfAborted();
     return link;
   } catch (error) {
     close();
-    throw error;
+    throw connectionFailed(hops.at(-1) ?? hops[0], error, options.signal);
   }
 }
 
@@ -97,23 +100,24 @@ export function streamTo(
   before: ConnectedHop | undefined,
 ): (signal: AbortSignal) => Promise<Duplex> {
   if (before === undefined) return (signal) => openSocket({ host, port }, signal);
-  return () =>
-    new Promise((resolve, reject) => {
+  return (signal) =>
+    opened(before, signal, (done) => {
       before.client.forwardOut("127.0.0.1", 0, host, port, (error, channel) => {
-        if (!error) resolve(channel);
-        else reject(new Error(`the jump over ${before.hop.host} ends there (${error.message})`));
+        const end = () =>
+          new Error(`the jump over ${before.hop.host} ends there (${error?.message})`);
+        done(error ? end() : undefined, channel);
       });
     });
 }
 
 /** A machine may forbid terminals; it is slower then, and no less usable. */
-async function openIdleSession(link: Link): Promise<void> {
+async function openIdleSession(link: Link, signal: AbortSignal): Promise<void> {
   const nonce = randomBytes(8).toString("hex");
   const say = `echo ${nonce} $PPID $(cut -d" " -f22 /proc/$PPID/stat 2>/dev/null) ${nonce}`;
   const command = `exec /bin/sh -c '${say}; exec cat'`;
-  const channel = await openExec(link.client, command, true).catch(() =>
-    openExec(link.client, command, false).catch(() => undefined),
-  );
+  const open = (pty: boolean) =>
+    opened(link, signal, (done) => link.client.exec(command, { pty }, done));
+  const channel = await open(true).catch(() => open(false).catch(() => undefined));
   if (channel === undefined) return;
 
   link.sessions += 1;
@@ -124,15 +128,6 @@ async function openIdleSession(link: Link): Promise<void> {
   const said = await firstMatch(channel, new RegExp(`${nonce} (\\d+) ?(\\d*) ${nonce}`));
   if (said === undefined) return;
   link.processes.add({ pid: Number(said[1]), startedAt: said[2] ?? "", isGroup: false });
-}
-
-function openExec(client: Client, command: string, pty: boolean): Promise<ClientChannel> {
-  return new Promise((resolve, reject) => {
-    client.exec(command, { pty }, (error, channel) => {
-      if (!error) resolve(channel);
-      else reject(error);
-    });
-  });
 }
 
 async function firstMatch(

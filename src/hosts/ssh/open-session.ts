@@ -34,13 +34,14 @@ export function openForwarding(
   );
 }
 
-function opened(
-  link: Link,
+/** What ssh2 opens, for as long as somebody waits for it. */
+export function opened(
+  { lost }: Pick<Link, "lost">,
   signal: AbortSignal,
   open: (done: (error: Error | undefined, channel: ClientChannel) => void) => void,
 ): Promise<ClientChannel> {
   return new Promise((resolve, reject) => {
-    const given = AbortSignal.any([signal, link.lost]);
+    const given = AbortSignal.any([signal, lost]);
     if (given.aborted) return reject(given.reason);
     const giveUp = () => reject(given.reason);
     given.addEventListener("abort", giveUp, { once: true });

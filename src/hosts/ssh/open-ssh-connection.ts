@@ -5,7 +5,7 @@ import { type BridgeLinks, bridgeLinks } from "./bridge-links.ts";
 import { dialSocket, type Way } from "./dial-socket.ts";
 import { endProcesses } from "./end-processes.ts";
 import { KeptConnection, raced } from "./keep-connected.ts";
-import { type Link, openLink } from "./link.ts";
+import { type FarProcess, type Link, openLink } from "./link.ts";
 import { type Hop, resolveTarget } from "./resolve-target.ts";
 import { runOverSsh } from "./run-over-ssh.ts";
 import type { SshConnection, SshOptions, SshTarget } from "./ssh-connection.ts";
@@ -37,7 +37,7 @@ export function openSshConnection(
     patienceMs: connectTimeoutMs,
     async connect(previous, signal) {
       const link = await connectLink(signal);
-      if (previous !== undefined) await endProcesses(link, previous.processes);
+      if (previous !== undefined) await endPrevious(link, previous.processes);
       bridges.set(link, bridgeLinks(link, connectLink));
       return link;
     },
@@ -79,6 +79,13 @@ export function openSshConnection(
       await kept[Symbol.asyncDispose]();
     },
   };
+}
+
+/** What cannot be ended now, since this connection breaks too, is left to the next one. */
+async function endPrevious(link: Link, processes: ReadonlySet<FarProcess>): Promise<void> {
+  for (const process of processes) link.processes.add(process);
+  if (!(await endProcesses(link, processes))) return;
+  for (const process of processes) link.processes.delete(process);
 }
 
 function lastOf(hops: readonly [...Hop[], Hop]): Hop {

@@ -37,7 +37,7 @@ export async function runOverSsh(
   let process: FarProcess | undefined;
   let channel: ClientChannel | undefined;
   try {
-    channel = await openSession(link, starter(nonce, bytes.length), ending);
+    channel = await openSession(link, starter(nonce, bytes.length, stdin), ending);
     const stdout = collect(
       channel,
       nonce,
@@ -77,9 +77,11 @@ async function atMost(ms: number, promise: Promise<void>): Promise<void> {
 }
 
 /** Says who it is on both streams, which also tells apart what a login's start-up files print; takes the script, and becomes it. */
-function starter(nonce: string, length: number): string {
+function starter(nonce: string, length: number, stdin: RunScriptOptions["stdin"] = ""): string {
   const say = `echo ${nonce} $$ $(cut -d" " -f22 /proc/$$/stat 2>/dev/null); echo ${nonce} >&2`;
-  return `exec /bin/sh -c ${asOneWord(`${say}; s=$(head -c ${length}); eval "$s"`)}`;
+  // BusyBox's `head` reads on beyond what it prints; `dd` does not, and is slow.
+  const take = stdin.length === 0 ? `head -c ${length}` : `dd bs=1 count=${length} 2>/dev/null`;
+  return `exec /bin/sh -c ${asOneWord(`${say}; s=$(${take}); eval "$s"`)}`;
 }
 
 /** What a stream said after the first line of ours. */
@@ -97,7 +99,7 @@ function collect(
   stream.on("data", (bytes: Buffer) => {
     let text = decoder.write(bytes);
     if (!hasBegun) {
-      line += text;
+      line = (line + text).slice(-MOST_CHARACTERS);
       const match = opening.exec(line);
       if (match === null) return;
       hasBegun = true;
@@ -115,9 +117,10 @@ function collect(
 }
 
 function endOf(channel: ClientChannel, link: Link, ending: AbortSignal): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const given = AbortSignal.any([ending, link.lost]);
-    const giveUp = () => reject(given.reason);
+  const given = AbortSignal.any([ending, link.lost]);
+  let giveUp = () => {};
+  return new Promise<number>((resolve, reject) => {
+    giveUp = () => reject(given.reason);
     if (given.aborted) giveUp();
     given.addEventListener("abort", giveUp, { once: true });
 
@@ -130,7 +133,8 @@ function endOf(channel: ClientChannel, link: Link, ending: AbortSignal): Promise
         reject(new Error("the machine ended the session without a word"));
       } else resolve(exitCode);
     });
-  });
+    // One that is listened to is kept for as long as the connection lasts.
+  }).finally(() => given.removeEventListener("abort", giveUp));
 }
 
 const signalNumbers: { readonly [name: string]: number } = constants.signals;

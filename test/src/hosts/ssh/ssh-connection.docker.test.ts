@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Readable } from "node:stream";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import ssh2 from "ssh2";
 import { openSshConnection } from "../../../../src/hosts/ssh/open-ssh-connection.ts";
@@ -208,6 +209,17 @@ describe("a script", () => {
 
     expect(end).toEqual({ exitCode: 7, stdout: "got 'first'\nsecond $HOME", stderr: "no\n" });
     expect(lines.toSorted()).toEqual(["stderr: no", "stdout: got 'first'", "stdout: second $HOME"]);
+  });
+
+  it("gets its standard input from a machine whose `head` reads more than it prints, as BusyBox's", async () => {
+    const greedy = '#!/bin/sh\nsleep 0.5; dd bs=65536 count=1 2>/dev/null | /usr/bin/head "$@"\n';
+    await machine.exec("cat > /usr/local/bin/head; chmod 755 /usr/local/bin/head", {
+      stdin: Readable.from([greedy]),
+    });
+    const end = await connection.shell.run("cat", { stdin: "all of it", signal });
+    await machine.exec("rm /usr/local/bin/head");
+
+    expect(end).toEqual({ exitCode: 0, stdout: "all of it", stderr: "" });
   });
 
   it("may be longer than an argument, and hold every character", async () => {
