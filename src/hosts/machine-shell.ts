@@ -60,9 +60,10 @@ async function runHere(
 
   const limit = limitMs === undefined ? [] : [AbortSignal.timeout(limitMs)];
   const ending = AbortSignal.any([signal, ...limit]);
+  let end = () => {};
   try {
     const exitCode = await new Promise<number>((resolve, reject) => {
-      const end = () => reject(ending.reason);
+      end = () => reject(ending.reason);
       ending.addEventListener("abort", end, { once: true });
       child.on("error", reject);
       child.on("close", (code, killedBy) => resolve(code ?? 128 + signalNumber(killedBy)));
@@ -76,6 +77,8 @@ async function runHere(
       cause: error,
     });
   } finally {
+    // One that is listened to is kept for as long as the signal lives.
+    ending.removeEventListener("abort", end);
     endGroup(child.pid);
     child.stdout.destroy();
     child.stderr.destroy();

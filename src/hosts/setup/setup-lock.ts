@@ -41,7 +41,8 @@ export async function lockSetup(
 /** Prints now and then: when nobody reads any more, that ends it. */
 function holderScript(file: string): string {
   return `
-[ -e ${file} ] || ( umask 0; : > ${file} ) 2>/dev/null
+# With -C it makes no file where somebody's link leads.
+[ -e ${file} ] || ( umask 0; set -C; : > ${file} ) 2>/dev/null
 command -v flock >/dev/null || { echo "no flock"; exit 1; }
 exec 9<${file} || { echo "no file"; exit 1; }
 flock -n 9 || { echo busy; exit 1; }
