@@ -8,6 +8,7 @@ import { shellArgv } from "../runner/shell/preamble.ts";
 import type { KnownActions } from "./containers/action-volumes.ts";
 import { checkGpus } from "./containers/check-gpus.ts";
 import type { Engine } from "./containers/connect-engine.ts";
+import type { ContainerBasics } from "./containers/container-basics.ts";
 import type { ContainerLease } from "./containers/container-lease.ts";
 import type { ContainerPlace } from "./containers/container-place.ts";
 import type { UserIds } from "./containers/container-user.ts";
@@ -39,6 +40,8 @@ export type ContainerPlacesOptions = {
   /** Of the profile; joined with the job's `container:`. */
   readonly settings?: ContainerSettings | undefined;
   readonly lease?: ContainerLease | undefined;
+  /** Of each container of the job. */
+  readonly basics?: ContainerBasics | undefined;
   /** The job's own Docker daemon. Default: none. */
   readonly dind?: JobDind | undefined;
   /** Whether rules of this engine's machine keep what guarded networks send from metadata addresses. */
@@ -90,6 +93,7 @@ export function containerPlaces(options: ContainerPlacesOptions): ExecuteJobDeps
       labels: { ...labels, [NONCE_LABEL]: nonce },
       settings: options.settings,
       lease: options.lease,
+      basics: options.basics,
       dind: options.dind,
       hasGuardedNetwork: options.hasGuardedNetwork,
       supply,
@@ -181,6 +185,7 @@ async function withShell(
       supply: supplyOf(options),
       labels: options.labels,
       lease: options.lease,
+      basics: options.basics,
       onLeak: options.onLeak,
     }),
     explainEnd: place.explainEnd,

@@ -16,7 +16,7 @@ import { dindOfTerms } from "./dind-of-terms.ts";
 import type { HostPlaces, PlaceTerms } from "./fleet/host-places.ts";
 import { claimForJob, gpuAccessOf, hostGpusOf } from "./host-gpus-of.ts";
 import { capabilityOf } from "./hosts/capability-of.ts";
-import { withJobNetwork } from "./job-network.ts";
+import { networkBasics } from "./job-network.ts";
 import type { Log } from "./log.ts";
 import type { Capability } from "./profiles/capability.ts";
 import { chooseEngine } from "./profiles/choose-engine.ts";
@@ -78,9 +78,11 @@ export function openEngineHost(options: EngineHostOptions): HostPlaces {
     }
   }
 
-  async function engineFor(need: PlaceTerms["need"], signal: AbortSignal) {
+  /** A job that runs already is on the engine that it was given to, whatever is known of engines now. */
+  async function engineFor(need: PlaceTerms["need"], signal: AbortSignal, endpoint?: string) {
     const host = known ?? (await look(signal));
-    const engine = chooseEngine(need, host.engines) ?? host.engines[0];
+    const itsOwn = host.engines.find((one) => endpoint !== undefined && one.endpoint === endpoint);
+    const engine = itsOwn ?? chooseEngine(need, host.engines) ?? host.engines[0];
     return { host, engine, ready: await engines.once(engine?.endpoint, signal) };
   }
 
@@ -118,7 +120,10 @@ export function openEngineHost(options: EngineHostOptions): HostPlaces {
       }
     },
     openPlace: (terms) => async (request, opening) => {
-      const { ready, host, engine } = await engineFor(terms.need, opening.signal);
+      const isComingBack = (opening.journal?.checkpoints.length ?? 0) > 0;
+      const found = isComingBack ? await findJob(request.jobId) : undefined;
+      const at = found?.engine.endpoint;
+      const { ready, host, engine } = await engineFor(terms.need, opening.signal, at);
       const { gpus: uuids } = terms.lease;
       const own = { host, engine, shell: access.shell };
       const gpuAccess = await gpuAccessOf(uuids, own, opening.signal);
@@ -128,7 +133,6 @@ export function openEngineHost(options: EngineHostOptions): HostPlaces {
         terms.onCut?.(cut);
       };
       const open = containerPlaces({ ...place, knownUsers, onLeak, onCut });
-      const isComingBack = (opening.journal?.checkpoints.length ?? 0) > 0;
       return await inTurn(ready.opening, () => open(request, opening), {
         priority: isComingBack ? COMING_BACK : 0,
         signal: opening.signal,
@@ -226,7 +230,8 @@ function placeOptions(
     imageFor: () => image || settings?.image || jobImage,
     labels: { [SERVED_LABEL]: serviceId },
     supply,
-    settings: withJobNetwork(settings, network, certificates),
+    settings,
+    basics: networkBasics(network, certificates),
     lease: { ...containerLease(lease, settings), gpuAccess },
     dind: dindOfTerms(engine, terms, { stateFolder: connect.stateDir, supply }),
     hasGuardedNetwork: isGuarded,

@@ -3,9 +3,9 @@ import { Readable } from "node:stream";
 import { rootCertificates } from "node:tls";
 import { pack } from "tar-stream";
 import type { Engine } from "./containers/connect-engine.ts";
+import type { ContainerBasics } from "./containers/container-basics.ts";
 import { engineError } from "./containers/engine-error.ts";
 import { filledVolume } from "./containers/filled-volume.ts";
-import type { ContainerSettings } from "./containers/settings.ts";
 
 /** What jobs need to reach the world outside. */
 export type JobNetwork = {
@@ -70,28 +70,17 @@ export async function certificateVolume(
   }
 }
 
-/** A profile's settings with what every job of the host gets; the profile's own variables stay. */
-export function withJobNetwork(
-  settings: ContainerSettings | undefined,
+/** What each container of a job gets to reach the world; `undefined` where that is nothing. */
+export function networkBasics(
   { proxy }: JobNetwork,
   volume: string | undefined,
-): ContainerSettings | undefined {
+): ContainerBasics | undefined {
   const trusted = volume === undefined ? [] : CA_VARIABLES.map((name) => [name, CA_FILE]);
   const environment = { ...proxyVariables(proxy), ...Object.fromEntries(trusted) };
-  if (Object.keys(environment).length === 0) return settings;
-  const own = settings ?? BARE;
-  const mounted =
-    volume === undefined ? [] : [{ source: volume, target: CA_FOLDER, mode: "ro" as const }];
-  return {
-    ...own,
-    environment: { ...environment, ...own.environment },
-    volumes: [...own.volumes, ...mounted],
-  };
+  if (Object.keys(environment).length === 0) return undefined;
+  const volumes = volume === undefined ? [] : [{ source: volume, target: CA_FOLDER }];
+  return { environment, volumes };
 }
-
-const BARE: ContainerSettings = {
-  ...{ image: "", environment: {}, volumes: [], privileged: false, options: "" },
-};
 
 function tarOf(text: string): Readable {
   const tar = pack();

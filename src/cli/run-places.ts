@@ -17,7 +17,7 @@ import { capabilityOf } from "../hosts/capability-of.ts";
 import type { HostAccess } from "../hosts/host-access.ts";
 import { openHost } from "../hosts/open-host.ts";
 import { type PrepareOptions, prepareImages } from "../hosts/prepare-machine.ts";
-import { certificateVolume, type JobNetwork, withJobNetwork } from "../job-network.ts";
+import { certificateVolume, type JobNetwork, networkBasics } from "../job-network.ts";
 import { chooseImage, type ImageMap } from "./choose-image.ts";
 import { hostTarget } from "./host-target.ts";
 import { findHost } from "./read-hosts.ts";
@@ -153,7 +153,7 @@ function withLeases(
       ...{ engine, nodeVolume, jobImage, supply, knownUsers, onLeak },
       hostName: access.name,
       imageFor: (labels: readonly string[]) => chooseImage(labels, images) ?? jobImage,
-      settings: withJobNetwork(undefined, network, certificates),
+      basics: networkBasics(network, certificates),
       keeps: options.keeps,
       ...(taken !== undefined && { lease: taken.lease, ...(taken.hasDind && { dind }) }),
     });

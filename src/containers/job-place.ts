@@ -12,6 +12,7 @@ import {
   needFilled,
 } from "./action-volumes.ts";
 import { guardedBridge } from "./block-metadata.ts";
+import { type ContainerBasics, withBasics } from "./container-basics.ts";
 import { type ContainerLease, withLease } from "./container-lease.ts";
 import { type ContainerPlace, containerPlace } from "./container-place.ts";
 import {
@@ -70,6 +71,7 @@ export type JobPlaceOptions = {
   /** Of the job's profile; joined with its `container:`. */
   readonly settings?: ContainerSettings | undefined;
   readonly lease?: ContainerLease | undefined;
+  readonly basics?: ContainerBasics | undefined;
   /** Whether packets from the job's network to metadata addresses are to be caught: see `block-metadata.ts`. */
   readonly hasGuardedNetwork?: boolean | undefined;
   /** The job's own Docker daemon. Default: none. */
@@ -106,9 +108,8 @@ export async function openJobPlace(
   const { progress, signal } = options;
   const spec = joinSettings(request.container, options.settings, options.image);
   const labels = { ...options.labels, ...jobLabels({ ...request, kind: "job" }) };
-  const wish = withLease(readContainer(spec, labels, options.files ?? {}), options.lease, {
-    getsGpus: "always",
-  });
+  const asked = withBasics(readContainer(spec, labels, options.files ?? {}), options.basics);
+  const wish = withLease(asked, options.lease, { getsGpus: "always" });
   for (const note of wish.options.notes) progress(note);
   for (const note of await unheldLimits(docker, wish)) progress(note);
   if (wish.options.config.Entrypoint !== undefined) {

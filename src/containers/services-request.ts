@@ -1,5 +1,6 @@
 import { BerthError } from "../../runner/errors.ts";
 import type { ServiceSpec } from "../../runner/job/siblings.ts";
+import { type ContainerBasics, withBasics } from "./container-basics.ts";
 import { type ContainerLease, withLease } from "./container-lease.ts";
 import { type ContainerFrame, type ContainerWish, readContainer } from "./container-request.ts";
 import type { Labels } from "./labels.ts";
@@ -38,6 +39,7 @@ export function planService(
     labels,
     files = {},
     lease,
+    basics,
   }: {
     readonly name: string;
     readonly network: string;
@@ -47,11 +49,14 @@ export function planService(
     readonly files?: OptionFiles | undefined;
     /** It gets GPUs of it only where its options ask for some. */
     readonly lease?: ContainerLease | undefined;
+    readonly basics?: ContainerBasics | undefined;
   },
 ): ServicePlan {
   const { id, entrypoint, command } = spec;
   return naming(id, () => {
-    const read = withLease(readContainer(spec, labels, files), lease, { getsGpus: "asked" });
+    const read = withLease(withBasics(readContainer(spec, labels, files), basics), lease, {
+      getsGpus: "asked",
+    });
     const { host } = read.options;
     const wish = onNetwork(publishes ? read : unpublished(read), { network, id });
     return {

@@ -5,6 +5,7 @@ import type {
   SiblingOptions,
   Siblings,
 } from "../../runner/job/siblings.ts";
+import type { ContainerBasics } from "./container-basics.ts";
 import type { ContainerLease } from "./container-lease.ts";
 import { createRequest, networksOf } from "./container-request.ts";
 import { engineError, statusOf } from "./engine-error.ts";
@@ -38,6 +39,7 @@ export type ServicesOptions = {
   readonly labels?: Labels | undefined;
   /** Holds for each container by itself. */
   readonly lease?: ContainerLease | undefined;
+  readonly basics?: ContainerBasics | undefined;
   onLeak(leak: Leak): void;
 };
 
@@ -104,7 +106,7 @@ async function startServices(
 async function planServices(
   docker: Docker,
   services: readonly ServiceSpec[],
-  { jobId, runId, containerId, hasJobContainer, files, lease, ...work }: Work,
+  { jobId, runId, containerId, hasJobContainer, files, lease, basics, ...work }: Work,
 ): Promise<ServicePlan[]> {
   const network = await readJobNetwork(docker, containerId);
   const labels = { ...work.labels, ...jobLabels({ jobId, runId, kind: "service" }) };
@@ -116,6 +118,7 @@ async function planServices(
       labels,
       files,
       lease,
+      basics,
     }),
   );
 }

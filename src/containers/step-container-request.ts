@@ -1,6 +1,7 @@
 import type Docker from "dockerode";
 import { BerthError } from "../../runner/errors.ts";
 import type { StepContainerSpec } from "../../runner/job/siblings.ts";
+import { type ContainerBasics, withBasics } from "./container-basics.ts";
 import { type ContainerLease, withLease } from "./container-lease.ts";
 import { createRequest, readContainer } from "./container-request.ts";
 import { DIND_FOLDER, DOCKER_HOST, dindMount } from "./dind/dind-places.ts";
@@ -76,14 +77,16 @@ export function stepContainerRequest(
     name,
     labels,
     lease,
+    basics,
   }: {
     readonly name: string;
     readonly labels: Labels;
     readonly lease?: ContainerLease | undefined;
+    readonly basics?: ContainerBasics | undefined;
   },
 ): ReturnType<typeof createRequest> {
   const read = readContainer({ env, ports: [], volumes: [], options: "" }, labels, {});
-  const wish = withLease(read, lease, { getsGpus: "always" });
+  const wish = withLease(withBasics(read, basics), lease, { getsGpus: "always" });
   return createRequest(wish, {
     name,
     image,

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type Docker from "dockerode";
 import { BerthError } from "../../runner/errors.ts";
 import type { Siblings, StepContainerSpec } from "../../runner/job/siblings.ts";
+import type { ContainerBasics } from "./container-basics.ts";
 import { readEnd } from "./container-end.ts";
 import type { ContainerLease } from "./container-lease.ts";
 import { readContainerLog } from "./container-shell.ts";
@@ -30,6 +31,7 @@ export type StepContainersOptions = {
   readonly labels?: Labels | undefined;
   /** Holds for each container by itself. */
   readonly lease?: ContainerLease | undefined;
+  readonly basics?: ContainerBasics | undefined;
   onLeak(leak: Leak): void;
 };
 
@@ -81,7 +83,11 @@ async function runContainer(docker: Docker, spec: StepContainerSpec, work: Work)
   const name = containerName(work.jobId, work.key);
   // Takes no signal, since a request that is given up half-way leaves behind what nobody knows of.
   const container = await docker.createContainer(
-    stepContainerRequest(spec, surroundings, { name, labels, lease: work.lease }),
+    stepContainerRequest(spec, surroundings, {
+      ...{ name, labels },
+      lease: work.lease,
+      basics: work.basics,
+    }),
   );
   if (surroundings.hasDind) await linkSocket(container);
   AbortSignal.any([work.signal, work.kill]).throwIfAborted();

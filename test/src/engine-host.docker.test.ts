@@ -91,14 +91,24 @@ it("gives jobs the proxy and the certificates that they need to reach the world"
   });
   await using place = await open(`${SERVICE}.network`, { settings }, behind);
 
-  const show = ["sh", "-c", 'env; tail -n 3 "$SSL_CERT_FILE"'];
-  const { output } = await execIn(docker, place.containerId ?? "", show);
+  const show = 'env; tail -n 3 "$SSL_CERT_FILE"';
+  const { output } = await execIn(docker, place.containerId ?? "", ["sh", "-c", show]);
+  const said: Buffer[] = [];
+  await place.siblings?.runContainer(
+    { image: IMAGE, entrypoint: "sh", args: ["-c", show], env: {} },
+    {
+      ...{ key: "step", kill: signal, signal: new AbortController().signal },
+      onOutput: (bytes: Buffer) => said.push(bytes),
+    } as never,
+  );
 
   expect(output).toContain("HTTPS_PROXY=http://proxy:3128");
   expect(output).toContain("https_proxy=http://proxy:3128");
   expect(output).toContain("NO_PROXY=localhost,.internal");
   expect(output).toContain("no_proxy=of the profile");
   expect(output).toContain(ca);
+  expect(Buffer.concat(said).toString()).toContain("no_proxy=localhost,.internal");
+  expect(Buffer.concat(said).toString()).toContain(ca);
 });
 
 it("refuses what a job sends to a metadata address", async () => {
