@@ -16,11 +16,11 @@ import { guardPlaces } from "./guard-places.ts";
 import type { HostPlaces } from "./host-places.ts";
 import { startJobReport } from "./job-report.ts";
 import { openJobTokens } from "./job-tokens.ts";
-import type { KeepTerms } from "./kept-jobs.ts";
+import { keepTerms } from "./keep-terms.ts";
 import { lacksOf } from "./lacks-of.ts";
 import { persist } from "./persist.ts";
 import { isRepeated, keptResult } from "./rerun.ts";
-import { type AdmittedJob, type RunJobDeps, runJob } from "./run-job.ts";
+import { type RunJobDeps, runJob } from "./run-job.ts";
 import type { LegDeps } from "./run-leg.ts";
 import type { Adopted } from "./run-life.ts";
 
@@ -154,19 +154,6 @@ function partsOfJob(
     lacks: ({ description }, held) => lacksOf(workflow, description, held),
     guard: (open, job): ExecuteJobDeps["openPlace"] =>
       guardPlaces(open, { policy: options.config().policy, profile: job.profile }),
-  };
-}
-
-/** Nobody gets into what a stranger's code has run in: it may have made something of whoever logs in. */
-function keepTerms(
-  { isFork, github }: Adopted["facts"],
-  debug: NonNullable<AdmittedJob["profile"]>["debug"],
-): KeepTerms | undefined {
-  if (isFork || debug === undefined) return undefined;
-  const actor = typeof github.actor === "string" ? github.actor : "";
-  return {
-    ms: debug.onFailure.ms,
-    keys: debug.keys === "github:actor" ? { ofUser: actor } : debug.keys,
   };
 }
 
