@@ -3,7 +3,7 @@ import type { HostAccess } from "./hosts/host-access.ts";
 
 export type PodHostOptions = Pick<
   PodHost,
-  "namedBy" | "claimGpus" | "releaseClaims" | "bringImage" | "setUp"
+  "namedBy" | "claimGpus" | "releaseClaims" | "registries" | "bringImage" | "setUp"
 >;
 
 /** A way to a machine as a host for containers of a person's. */

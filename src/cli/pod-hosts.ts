@@ -44,13 +44,14 @@ export async function openPodHost(flags: HostFlags): Promise<OpenPodHost> {
       remedy: "Keep one of them.",
     });
   }
-  const { host } = findHost(flags.host, flags.config);
+  const { host, config } = findHost(flags.host, flags.config);
   const { engine } = host;
   const access = await openHost(hostTarget(host), { connect: thisMachine(flags) });
   const images = borrowImages(flags, (line) => void process.stderr.write(`${line}\n`));
   const namedBy =
     engine === undefined ? namedEngine(access, "berth.yml") : `\`engine: ${engine}\` of berth.yml`;
-  return opened(access, { namedBy, ...podGpus(access), ...images, setUp: setUpOf() });
+  const { registries } = config.network;
+  return opened(access, { namedBy, registries, ...podGpus(access), ...images, setUp: setUpOf() });
 
   function setUpOf() {
     const { mode, allow } = host.setup;

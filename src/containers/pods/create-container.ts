@@ -153,7 +153,7 @@ async function haveImage(
     if (brought !== undefined) return brought;
   }
   const { dockerConfigDir } = engine;
-  const supply = { dockerConfigDir };
+  const supply = { dockerConfigDir, registries: host.registries };
   return await ensureImage(engine.docker, image, { supply, pull, progress, signal });
 }
 

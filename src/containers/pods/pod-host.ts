@@ -1,5 +1,6 @@
 import type { Engine } from "../connect-engine.ts";
 import type { EngineDescription } from "../describe-engine.ts";
+import type { KnownRegistry } from "../image-supply.ts";
 import type { ImageFacts } from "../images.ts";
 import type { HostSettings } from "../options/container-options.ts";
 import type { SetupAttempt } from "./pod-answer.ts";
@@ -47,6 +48,8 @@ export type PodHost = {
   readonly claimGpus?: ClaimGpus | undefined;
   /** Lets go of what a pod claimed. */
   releaseClaims?(podId: string, engine: Engine): Promise<void>;
+  /** Logins and mirrors beside what `docker login` left. */
+  readonly registries?: readonly KnownRegistry[] | undefined;
   /** Brings an image that the engine lacks from elsewhere than a registry; `undefined` when it is not to be had there. */
   bringImage?(image: string, engine: Engine, signal: AbortSignal): Promise<ImageFacts | undefined>;
   /** Sets up what is missing, as far as it may; what was tried. */
