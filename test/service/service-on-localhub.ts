@@ -24,6 +24,8 @@ export type ServiceOptions = {
   readonly config?: object;
   readonly env?: { readonly [name: string]: string };
   readonly hub?: Parameters<typeof startLocalHub>[0];
+  /** How long `until` waits for something; half a minute when left out. */
+  readonly patienceMs?: number;
 };
 
 /** The built `berth serve` in a process of its own, beside a hub with one repository. Disposing of it ends and removes both. */
@@ -155,7 +157,7 @@ export async function startServiceOnLocalhub(options: ServiceOptions): Promise<T
       return Object.fromEntries(ours.map((check) => [check.name.replace("Berth / ", ""), check]));
     },
     async until(look) {
-      const until = Date.now() + PATIENCE_MS;
+      const until = Date.now() + (options.patienceMs ?? PATIENCE_MS);
       while (Date.now() < until) {
         const found = await look();
         if (found !== undefined && found !== false) return found;
