@@ -30,13 +30,15 @@ export type PullSource = {
 
 /** Where an image can be pulled from, the best place first. `given` are credentials for the registry itself that go before all others. */
 export async function pullSources(
-  { registry, repository, name }: ImageReference,
+  { registry, repository, name, digest }: ImageReference,
   supply: ImageSupply,
   given: RegistryCredentials | undefined,
 ): Promise<PullSource[]> {
   const { registries = [] } = supply;
   const version = name.slice(name.search(/@|:[^:/]*$/));
-  const mirrors = registries.find(({ host }) => host === registry)?.mirrors ?? [];
+  const known = registries.find(({ host }) => host === registry)?.mirrors ?? [];
+  // The engine gives a digest to no other name than that under which it was pulled.
+  const mirrors = digest === undefined ? known : [];
   const ofMirrors = mirrors.map(async (mirror) => ({
     registry: mirror,
     name: `${mirror}/${repository}${version}`,

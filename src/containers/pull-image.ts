@@ -5,7 +5,7 @@ import { engineError, reasonOf, statusOf, systemCodeOf } from "./engine-error.ts
 import { followProgress } from "./follow-progress.ts";
 import type { ImageReference } from "./image-reference.ts";
 import { type PullSource, pullSources } from "./image-supply.ts";
-import type { EnsureImageOptions } from "./images.ts";
+import { type EnsureImageOptions, hasImage } from "./images.ts";
 import { authConfig } from "./registry-credentials.ts";
 
 export type PullImageOptions = EnsureImageOptions & {
@@ -27,10 +27,12 @@ export async function pullImage(
   const { supply = {}, credentials, progress, signal } = options;
   const sources = await pullSources(reference, supply, credentials);
   for (const mirror of sources.slice(0, -1)) {
+    // One that is there already is somebody's.
+    const isOurs = !(await hasImage(docker, mirror.name));
     try {
       await pullFrom(docker, mirror, reference, { ...options, tries: 1 });
       await docker.getImage(mirror.name).tag(repoAndTag(reference));
-      await docker.getImage(mirror.name).remove();
+      if (isOurs) await docker.getImage(mirror.name).remove();
       return;
     } catch (error) {
       signal.throwIfAborted();
@@ -42,9 +44,7 @@ export async function pullImage(
   if (own !== undefined) await pullFrom(docker, own, reference, options);
 }
 
-/** An image by its digest has no tag, and is found by its digest under whatever name. */
-function repoAndTag({ name, digest }: ImageReference): { repo: string; tag?: string } {
-  if (digest !== undefined) return { repo: name.slice(0, name.indexOf("@")) };
+function repoAndTag({ name }: ImageReference): { repo: string; tag: string } {
   const at = name.lastIndexOf(":");
   return { repo: name.slice(0, at), tag: name.slice(at + 1) };
 }

@@ -95,6 +95,34 @@ describe("an image that the engine lacks", () => {
     await docker.getImage(name).remove();
   });
 
+  it("is not taken from a mirror by its digest, and no tag is made of that", async () => {
+    await open.push(docker, TAG, "mirrored/exact:1");
+    const { headers } = await fetch(`http://${open.address}/v2/mirrored/exact/manifests/1`, {
+      headers: { accept: "application/vnd.docker.distribution.manifest.v2+json" },
+    });
+    const repo = "nowhere.invalid/mirrored/exact";
+    const registries = [{ host: "nowhere.invalid", mirrors: [open.address] }];
+    const name = `${repo}@${headers.get("docker-content-digest")}`;
+
+    const pulling = ensureImage(docker, name, options({ supply: { registries } }));
+
+    await expect(pulling).rejects.toMatchObject({ message: expect.stringContaining(repo) });
+    expect(await hasImage(docker, `${repo}:latest`)).toBe(false);
+  });
+
+  it("leaves an image alone that was there under its mirror's name", async () => {
+    const mirrored = await open.push(docker, TAG, "mirrored/own:1");
+    await docker.getImage(TAG).tag({ repo: `${open.address}/mirrored/own`, tag: "1" });
+    const registries = [{ host: "nowhere.invalid", mirrors: [open.address] }];
+    const name = "nowhere.invalid/mirrored/own:1";
+
+    await ensureImage(docker, name, options({ supply: { registries } }));
+
+    expect(await hasImage(docker, mirrored)).toBe(true);
+    await docker.getImage(mirrored).remove();
+    await docker.getImage(name).remove();
+  });
+
   it("needs credentials where the registry asks for them", async () => {
     const name = await closed.push(docker, TAG, "secret/third");
 
