@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, it } from "@jest/globals";
 import { jobImage, prepare, testEngine } from "../engine.ts";
+import { type HostMachine, startHostMachine } from "../host-machines.ts";
 import { startServiceOnLocalhub, type TestService } from "./service-on-localhub.ts";
 import { testRepository } from "./test-repository.ts";
 
@@ -13,6 +14,7 @@ const run = promisify(execFile);
 
 let folder: string;
 let key: string;
+let far: HostMachine;
 let service: TestService;
 
 beforeAll(async () => {
@@ -20,22 +22,31 @@ beforeAll(async () => {
   key = join(folder, "key");
   await run("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-C", "me", "-f", key]);
   const publicKey = (await readFile(`${key}.pub`, "utf8")).split(" ").slice(0, 2).join(" ");
+  far = await startHostMachine({ name: "far", jobImage: true });
+  const { address, port, identityFile, hostKey } = far;
   service = await startServiceOnLocalhub({
     files: {},
     hub: { users: [{ login: "octocat", keys: [publicKey] }] },
     config: {
+      hosts: [
+        { name: "here", slots: 4 },
+        { name: "far", ssh: `root@${address}:${port}`, identityFile, hostKey },
+      ],
       profiles: {
         look: {
+          needs: { host: "here" },
           container: { image: await loginImage() },
           debug: { onFailure: "10m", keys: "github:actor" },
         },
-        brief: { debug: { onFailure: "5s", keys: [] } },
+        far: { needs: { host: "far" }, debug: { onFailure: "10m", keys: [] } },
+        brief: { needs: { host: "here" }, debug: { onFailure: "5s", keys: [] } },
       },
     },
   });
 }, 120_000);
 afterAll(async () => {
   await service[Symbol.asyncDispose]();
+  await far[Symbol.asyncDispose]();
   await rm(folder, { recursive: true, force: true });
 });
 
@@ -132,6 +143,26 @@ it("keeps a failed job's container for those who may look, and removes it when t
   expect(cancel.code).toBe(0);
   expect(left).toEqual([]);
   expect(after).toMatchObject({ code: 2, stderr: expect.stringContaining("has ended") });
+});
+
+it("leads into a job on a host over SSH, while it runs and when it is kept", async () => {
+  const waits = "until [ -e /tmp/go ]; do sleep 0.1; done; exit 1";
+  const repository = await testRepository(service, "far", fails("far").replace("exit 3", waits));
+
+  await repository.push();
+  const { externalId: id } = await repository.check("fail", ({ title }) =>
+    /step 2/.test(title ?? ""),
+  );
+  const whileItRuns = await inside(id, "sh", "-c", "touch /tmp/go; cat made.txt");
+  const { title } = await repository.ended("fail");
+  const kept = await inside(id, "sh", "-c", "cat made.txt");
+  await service.berth("jobs", "cancel", id);
+  const left = await far.exec("docker ps -aq --filter label=io.berth.run");
+
+  expect(whileItRuns).toEqual({ code: 0, stdout: "made by a step\n", stderr: "" });
+  expect(title).toMatch(/exit code 1; kept until \d\d:\d\d UTC for a look$/);
+  expect(kept.stdout).toBe("made by a step\n");
+  expect(left.stdout).toBe("");
 });
 
 it("keeps it no longer than that, though the service is dead by then", async () => {
