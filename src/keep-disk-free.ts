@@ -1,4 +1,5 @@
 import { BerthError } from "../runner/errors.ts";
+import { quote } from "../runner/quote.ts";
 import type { Engine } from "./containers/connect-engine.ts";
 import { freeDisk } from "./containers/free-disk.ts";
 import type { MachineShell } from "./hosts/machine-shell.ts";
@@ -52,7 +53,8 @@ async function freeBytesAt(
   folder: string,
   signal: AbortSignal,
 ): Promise<number | undefined> {
-  const script = `df -Pk '${folder.replaceAll("'", "'\\''")}' 2>/dev/null || sudo -n df -Pk '${folder.replaceAll("'", "'\\''")}'`;
+  const look = `df -Pk ${quote(folder)}`;
+  const script = `${look} 2>/dev/null || sudo -n ${look}`;
   const { stdout } = await shell.run(script, { limitMs: 10_000, signal });
   const free = /\s(\d+)\s+\d+%\s+\//.exec(stdout.split("\n")[1] ?? "")?.[1];
   return free === undefined ? undefined : Number(free) * 1024;

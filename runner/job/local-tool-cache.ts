@@ -3,6 +3,7 @@ import { access, constants, mkdir, realpath, symlink, writeFile } from "node:fs/
 import { arch } from "node:os";
 import { delimiter, join } from "node:path";
 import { promisify } from "node:util";
+import { quote } from "../quote.ts";
 
 /**
  * Puts this machine's own Node into a tool cache, in the layout in which `actions/setup-node` looks for one (`findAllVersions` of
@@ -39,10 +40,6 @@ function npmScript(program: string, prefix: string): string {
     `exec ${quote(program)} "$@"`,
     "",
   ].join("\n");
-}
-
-function quote(text: string): string {
-  return `'${text.replaceAll("'", "'\\''")}'`;
 }
 
 async function findProgram(name: string, path = ""): Promise<string | undefined> {

@@ -1,3 +1,5 @@
+import { quote } from "../../runner/quote.ts";
+
 /** What a claim's script ends with when somebody else has a GPU. */
 export const RIVALS = 4;
 
@@ -46,7 +48,7 @@ exit $code`;
 
 /** Lets units go. Read from standard input, in turn: a file name, and how its claim must begin. What was let go is printed. */
 export function releaseScript(folder: string): string {
-  return `[ -d ${quoted(folder)} ] || exit 0
+  return `[ -d ${quote(folder)} ] || exit 0
 ${openFolder(folder)}
 while IFS= read -r name && IFS= read -r claim; do
   held=$(readlink "$name") || continue
@@ -57,8 +59,8 @@ exit 0`;
 
 /** Prints all claims as `NAME<tab>CLAIM`. */
 export function listScript(folder: string): string {
-  return `[ -d ${quoted(folder)} ] || exit 0
-cd ${quoted(folder)} || exit 3
+  return `[ -d ${quote(folder)} ] || exit 0
+cd ${quote(folder)} || exit 3
 ${LIST}`;
 }
 
@@ -67,7 +69,7 @@ ${LIST}`;
  * two lists.
  */
 export function lookScript(folder: string): string {
-  const list = `(cd ${quoted(folder)} 2>/dev/null || exit 0; ${LIST})`;
+  const list = `(cd ${quote(folder)} 2>/dev/null || exit 0; ${LIST})`;
   return `${list}
 echo --
 ${COMPUTE_APPS}
@@ -95,7 +97,7 @@ done
  * would lead elsewhere. The lock goes with its process, however that ends.
  */
 function openFolder(folder: string): string {
-  const path = quoted(folder);
+  const path = quote(folder);
   return `umask 0
 mkdir -p ${path}
 if [ -L ${path} ] || ! cd ${path}; then
@@ -103,8 +105,4 @@ if [ -L ${path} ] || ! cd ${path}; then
   exit 3
 fi
 if command -v flock >/dev/null 2>&1; then exec 9<.; flock 9; fi`;
-}
-
-function quoted(text: string): string {
-  return `'${text.replaceAll("'", "'\\''")}'`;
 }

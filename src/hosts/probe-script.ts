@@ -1,3 +1,5 @@
+import { quote } from "../../runner/quote.ts";
+
 /** What the set-up asks for beside what the probe itself uses. */
 const PROGRAMS = [
   ...["docker", "dockerd", "podman", "runc", "crun", "runsc", "sysbox-runc"],
@@ -219,8 +221,4 @@ fi
 has dmesg && part kernel-log kernel_log
 echo "${nonce} done"
 `;
-}
-
-function quote(text: string): string {
-  return `'${text.replaceAll("'", "'\\''")}'`;
 }

@@ -1,3 +1,4 @@
+import { quote } from "../../../runner/quote.ts";
 import { SSHD_CONFIG } from "./setup-user-script.ts";
 
 /** Where a person logs in, and as whom. */
@@ -81,9 +82,5 @@ function proxyOf({ containerId, sshd, enter = "berth container exec -i" }: Login
 }
 
 function words(list: readonly string[]): string {
-  return list.map(quoted).join(" ");
-}
-
-function quoted(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+  return list.map(quote).join(" ");
 }

@@ -1,5 +1,5 @@
+import { quote } from "../../../runner/quote.ts";
 import { DOCKER_FOLDER, DOCKER_SOCKET } from "./docker-steps.ts";
-import { quote } from "./quote.ts";
 import type { SetupFacts } from "./setup-facts.ts";
 import type { PlanStep } from "./setup-plan.ts";
 

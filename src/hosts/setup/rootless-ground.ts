@@ -1,4 +1,4 @@
-import { quote } from "./quote.ts";
+import { quote } from "../../../runner/quote.ts";
 import type { SetupFacts } from "./setup-facts.ts";
 import type { PlanStep } from "./setup-plan.ts";
 import { writeFileCommand } from "./write-file.ts";

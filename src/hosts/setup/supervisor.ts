@@ -1,4 +1,4 @@
-import { quote } from "./quote.ts";
+import { quote } from "../../../runner/quote.ts";
 
 /** A dockerd that is kept running where no init system does that. */
 export type Supervised = {

@@ -1,4 +1,4 @@
-import { quote } from "./quote.ts";
+import { quote } from "../../../runner/quote.ts";
 
 /** A command that writes a text file as a person would, and a check that the file says so. */
 export function writeFileCommand(

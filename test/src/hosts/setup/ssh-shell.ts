@@ -1,5 +1,5 @@
+import { quote } from "../../../../runner/quote.ts";
 import { localShell, type MachineShell } from "../../../../src/hosts/machine-shell.ts";
-import { quote } from "../../../../src/hosts/setup/quote.ts";
 import type { HostUser } from "../../../host-container.ts";
 import type { HostMachine } from "../../../host-machines.ts";
 
