@@ -4,6 +4,7 @@ import Docker from "dockerode";
 import { BerthError } from "../../runner/errors.ts";
 import { type ContextEndpoint, currentContext } from "./docker-context.ts";
 import { reasonOf, systemCodeOf } from "./engine-error.ts";
+import { hearCutAnswers } from "./hear-cut-answers.ts";
 import { type EngineCommand, tellCommands } from "./tell-commands.ts";
 
 /** A container engine that answered. */
@@ -80,6 +81,7 @@ export async function connectEngine(options: ConnectEngineOptions): Promise<Engi
     const { source, endpoint } = candidate;
     try {
       const docker = await openEndpoint(candidate);
+      hearCutAnswers(docker);
       if (options.onCommand !== undefined) tellCommands(docker, options.onCommand);
       const { Version, ApiVersion } = await answerOf(docker, options.timeoutMs ?? 5000);
       return {

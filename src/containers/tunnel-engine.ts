@@ -4,6 +4,7 @@ import Docker from "dockerode";
 import { BerthError, textOf } from "../../runner/errors.ts";
 import { answerOf, type Engine } from "./connect-engine.ts";
 import { reasonOf } from "./engine-error.ts";
+import { hearCutAnswers } from "./hear-cut-answers.ts";
 import { type EngineCommand, tellCommands } from "./tell-commands.ts";
 
 export type TunnelOptions = {
@@ -40,6 +41,7 @@ export async function connectThroughTunnel(options: TunnelOptions): Promise<Engi
   const settings = { protocol: "http" as const, socketPath: endpoint, agent };
   const nothing = { host: undefined, port: undefined, timeout: undefined };
   const docker = new Docker({ ...nothing, ...settings });
+  hearCutAnswers(docker);
   if (onCommand !== undefined) tellCommands(docker, (command) => onCommand(command));
 
   try {

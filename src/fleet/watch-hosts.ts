@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { textOf } from "../../runner/errors.ts";
-import { unlessAborted } from "../containers/container-shell.ts";
 import type { Log } from "../log.ts";
 import type { Capability } from "../profiles/capability.ts";
 import type { SchedulableHost, Scheduler } from "../scheduler/scheduler.ts";
@@ -54,6 +53,7 @@ type Waiter = {
 
 /** With the time between two rounds a host that is gone is closed within half a minute. */
 const PATIENCE_MS = 10_000;
+const FIRST_PAUSE_MS = 500;
 
 /** Keeps the scheduler's picture of the hosts: what they proved to have, and why one takes no jobs now. */
 export function watchHosts(
@@ -149,14 +149,19 @@ export function watchHosts(
     name: string,
     { onProblem, signal }: Parameters<HostWatch["answers"]>[1],
   ): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const waiter: Waiter = { name, after: looks, answered: resolve, onProblem };
+    const answered = new AbortController();
+    const waiter: Waiter = { name, after: looks, answered: () => answered.abort(), onProblem };
+    const until = AbortSignal.any([signal, answered.signal]);
     waiting.add(waiter);
     try {
       const problem = problems.get(name);
       if (problem !== undefined) onProblem(problem);
-      doubt(name);
-      await unlessAborted(promise, signal);
+      // Looked at more often than others: somebody waits.
+      for (let pauseMs = FIRST_PAUSE_MS; !until.aborted; pauseMs = Math.min(pauseMs * 2, 5000)) {
+        doubt(name);
+        await sleep(pauseMs, undefined, { signal: until }).catch(() => {});
+      }
+      if (!answered.signal.aborted) throw signal.reason;
     } finally {
       waiting.delete(waiter);
     }
