@@ -4,12 +4,12 @@ import { jobFolder } from "../store/job-folder.ts";
 import { readJobLog } from "../store/read-job-log.ts";
 import type { JobRecord } from "../store/records.ts";
 import type { Store } from "../store/store.ts";
+import { executionId, executionJobId } from "./execution-id.ts";
 import type { Fleet } from "./fleet.ts";
 import type { HostPlaces } from "./host-places.ts";
 import { jobShell } from "./job-shell.ts";
 import type { KeptJobs } from "./kept-jobs.ts";
 import { keptText } from "./kept-text.ts";
-import { executionId, executionJobId } from "./run-job.ts";
 import type { HostWatch } from "./watch-hosts.ts";
 
 export type AnswerDeps = {

@@ -2,11 +2,11 @@ import { textOf } from "../../runner/errors.ts";
 import type { JobEvent } from "../../runner/job/job-event.ts";
 import type { Installation } from "../github/installation.ts";
 import type { Log } from "../log.ts";
+import { executionId } from "./execution-id.ts";
 import type { JobKeeper } from "./job-keeper.ts";
 import { keptText } from "./kept-text.ts";
 import { type CheckReporter, startCheckReporter } from "./report/check-reporter.ts";
 import type { SendOutcome } from "./report/update-loop.ts";
-import { executionId } from "./run-job.ts";
 import type { JobReport } from "./run-leg.ts";
 
 export type JobReportOptions = {

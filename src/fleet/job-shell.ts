@@ -1,8 +1,8 @@
 import { textOf } from "../../runner/errors.ts";
 import type { JobShell } from "../server/service-api.ts";
 import type { JobRecord } from "../store/records.ts";
+import { executionId } from "./execution-id.ts";
 import type { HostPlaces } from "./host-places.ts";
-import { executionId } from "./run-job.ts";
 
 /** Where somebody gets into a job: one that runs, or that is kept after it has failed. Else why not, in a sentence. */
 export async function jobShell(

@@ -3,10 +3,10 @@ import type { Log } from "../log.ts";
 import type { Lease, Scheduler } from "../scheduler/scheduler.ts";
 import type { JobRecord, KeptRecord } from "../store/records.ts";
 import type { Store } from "../store/store.ts";
+import { executionId, executionJobId } from "./execution-id.ts";
 import type { HostPlaces } from "./host-places.ts";
 import { JobKeeper } from "./job-keeper.ts";
 import { clearRemains } from "./lost-leases.ts";
-import { executionId, executionJobId } from "./run-job.ts";
 
 /** For how long a failed job's container is kept, and whose keys may log in. */
 export type KeepTerms = { readonly ms: number; readonly keys: KeptRecord["keys"] };

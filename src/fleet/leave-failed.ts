@@ -1,7 +1,7 @@
 import type { JobEvent } from "../../runner/job/job-event.ts";
+import { executionId } from "./execution-id.ts";
 import type { PlaceTerms } from "./host-places.ts";
 import type { KeepTerms, KeptJobs, LeftJob } from "./kept-jobs.ts";
-import { executionId } from "./run-job.ts";
 
 /** The container of one try of a job, which is left when the job fails. */
 export type FailedPlace = {

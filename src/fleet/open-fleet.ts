@@ -2,13 +2,13 @@ import { BerthError, textOf } from "../../runner/errors.ts";
 import { jobFolder } from "../store/job-folder.ts";
 import { readJobLog } from "../store/read-job-log.ts";
 import { adoptRun } from "./adopt-run.ts";
+import { executionId } from "./execution-id.ts";
 import { Fleet } from "./fleet.ts";
 import { JobKeeper } from "./job-keeper.ts";
 import { startJobReport } from "./job-report.ts";
 import { type LegPartsOptions, legParts } from "./leg-parts.ts";
 import { persist } from "./persist.ts";
 import { changeOrTimeout, releaseRun } from "./release-run.ts";
-import { executionId } from "./run-job.ts";
 
 /** GitHub's end of a run is looked at this often while others' jobs go on, in case an event was lost. */
 const LOOK_AGAIN_MS = 60_000;

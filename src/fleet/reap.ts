@@ -1,8 +1,8 @@
 import { textOf } from "../../runner/errors.ts";
 import type { Log } from "../log.ts";
 import type { Store } from "../store/store.ts";
+import { executionId, executionJobId } from "./execution-id.ts";
 import type { HostPlaces } from "./host-places.ts";
-import { executionId, executionJobId } from "./run-job.ts";
 
 /**
  * Compares what engines hold with the store: what is left of a job that has ended, or of a try before the present one, goes. A job

@@ -12,6 +12,7 @@ import type { Lease, Scheduler } from "../scheduler/scheduler.ts";
 import type { JobJournal } from "../store/job-journal.ts";
 import type { LeaseRecord } from "../store/records.ts";
 import { cancelOnceBack } from "./cancel-once-back.ts";
+import { executionId } from "./execution-id.ts";
 import { withGoneGpus } from "./gone-gpus.ts";
 import type { HostPlaces } from "./host-places.ts";
 import type { JobKeeper } from "./job-keeper.ts";
@@ -148,16 +149,6 @@ function isHostsFault({ death }: JobResult): boolean {
   return death !== undefined && death !== "deadline";
 }
 
-/** A container's name in the engine, the journal's folder: another one for each try. */
-export function executionId({ id, retries }: { id: string; retries: number }): string {
-  return retries === 0 ? id : `${id}.retry${retries}`;
-}
-
-/** The job of an execution. */
-export function executionJobId(execution: string): string {
-  return execution.replace(/\.retry\d+$/, "");
-}
-
 async function tryOnce(
   job: AdmittedJob,
   keeper: JobKeeper,
@@ -214,8 +205,8 @@ async function tryOnce(
     await deps.report.recall(journal.told());
   }
 
-  const tried = await execute(job, { id, host, lease, journal, keeper }, deps, signal);
-  const { isLeft, ...result } = tried;
+  const running = { id, host, lease, journal, keeper };
+  const { isLeft, ...result } = await execute(job, running, deps, signal);
   if (isLeft) {
     const retell = () => deps.report.retell();
     const left = { keeper, host, lease, claims, retell, terms: deps.keepTerms?.(job) };

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { executionJobId } from "../../src/fleet/run-job.ts";
+import { executionJobId } from "../../src/fleet/execution-id.ts";
 import { CLAIMS_FOLDER } from "../../src/hosts/gpu-claims.ts";
 import type { HubCheckRun } from "../../src/localhub/local-hub.ts";
 import { type HostMachine, type HostMachineOptions, startHostMachine } from "../host-machines.ts";

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import type { JobEvent } from "../../../runner/job/job-event.ts";
-import { executionId } from "../../fleet/run-job.ts";
+import { executionId } from "../../fleet/execution-id.ts";
 import type { Delivery } from "../../localhub/hub-event.ts";
 import type { HubJob } from "../../localhub/local-hub.ts";
 import { jobFolder } from "../../store/job-folder.ts";

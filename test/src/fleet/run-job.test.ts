@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, it } from "@jest/globals";
 import { BerthError } from "../../../runner/errors.ts";
-import { executionId, executionJobId, runJob } from "../../../src/fleet/run-job.ts";
+import { executionId, executionJobId } from "../../../src/fleet/execution-id.ts";
+import { runJob } from "../../../src/fleet/run-job.ts";
 import { aJob } from "../../runner/job/job-fixture.ts";
 import { aRequest } from "../scheduler/scheduler-world.ts";
 import { admitted, openJobWorld, temporaryWorld, toldReport } from "./job-world.ts";

@@ -37,6 +37,7 @@ beforeAll(async () => {
       },
       { login: "foreign", installed: false, repositories: [{ name: "hello" }] },
     ],
+    users: ["octocat", { login: "anna", keys: ["ssh-ed25519 AAAA", "ssh-rsa BBBB"] }],
     webhook: { url: "http://127.0.0.1:2/webhooks/github" },
   });
   const kept = keptLog();
@@ -91,6 +92,12 @@ it("reads files and commits, and says when there are none", async () => {
   expect(await octo.refCommit(REPO, "tags/nope")).toBeUndefined();
   expect(await octo.commitParents(REPO, sha)).toHaveLength(1);
   expect(await octo.commitParents(REPO, "0".repeat(40))).toBeUndefined();
+});
+
+it("reads a user's SSH keys; who has none, or is not there, has none", async () => {
+  expect(await octo.userKeys("anna")).toEqual(["ssh-ed25519 AAAA", "ssh-rsa BBBB"]);
+  expect(await octo.userKeys("octocat")).toEqual([]);
+  expect(await octo.userKeys("dependabot[bot]")).toEqual([]);
 });
 
 it("knows the merge commit of a pull request", async () => {
