@@ -20,6 +20,7 @@ import { type PrepareOptions, prepareImages } from "../hosts/prepare-machine.ts"
 import { certificateVolume, type JobNetwork, networkBasics } from "../job-network.ts";
 import { chooseImage, type ImageMap } from "./choose-image.ts";
 import { hostTarget } from "./host-target.ts";
+import { placeOverCuts } from "./place-over-cuts.ts";
 import { findHost } from "./read-hosts.ts";
 import { dindOfRun } from "./run-dind.ts";
 import { runGpus } from "./run-gpus.ts";
@@ -149,7 +150,7 @@ function withLeases(
 
   async function placesOn(endpoint: string | undefined, taken: RunLease | undefined) {
     const { engine, jobImage, nodeVolume, dind, certificates } = await prepared(endpoint);
-    return containerPlaces({
+    const open = containerPlaces({
       ...{ engine, nodeVolume, jobImage, supply, knownUsers, onLeak },
       hostName: access.name,
       imageFor: (labels: readonly string[]) => chooseImage(labels, images) ?? jobImage,
@@ -157,6 +158,7 @@ function withLeases(
       keeps: options.keeps,
       ...(taken !== undefined && { lease: taken.lease, ...(taken.hasDind && { dind }) }),
     });
+    return placeOverCuts(open, { access, docker: engine.docker });
   }
   let plain: Promise<RunPlaces["open"]> | undefined;
 
