@@ -37,14 +37,14 @@ const ROWS: readonly Row[] = [
   ["warnings", ({ warnings }) => (warnings.length === 0 ? "" : String(warnings.length))],
 ];
 
-/** One column a host; below, why some could not be looked at. */
+/** One column a host, without what none of them has; below, why some could not be looked at. */
 export function sideBySide(hosts: readonly LookedAt[]): string {
   const table = alignedTable([
     ["", ...hosts.map(({ name }) => name)],
     ...ROWS.map(([title, read]) => [
       title,
       ...hosts.map(({ facts }) => (facts === undefined ? "?" : read(facts))),
-    ]),
+    ]).filter(([, ...cells]) => cells.some((cell) => cell !== "")),
   ]);
   const problems = hosts.flatMap(({ name, problem, remedy }) =>
     problem === undefined

@@ -41,3 +41,10 @@ warnings        1                               ?
 Warnings in full: berth host probe NAME
 `);
 });
+
+it("leaves out what none of them has", () => {
+  const text = sideBySide([{ name: "one", facts: aMachine({ engines: [anEngine({})] }) }]);
+
+  expect(text).toContain("jobs get");
+  expect(text).not.toMatch(/also there|NVIDIA|warnings/);
+});
