@@ -54,13 +54,20 @@ export function resolveTarget(target: SshTarget, environment: SshEnvironment): [
         { ignoreCase: true, matchExec: false },
       );
     } catch (cause) {
-      throw invalid(target, `~/.ssh/config cannot be read: ${textOf(cause)}`, cause);
+      throw invalid(target, `~/.ssh/config cannot be read: ${textOf(cause)}`, { cause });
     }
   };
 
   const last = hopOf(target, target.name, settingsOf, environment);
   const jumps: Hop[] = [];
   let jump = target.jump ?? last.jump;
+  if (jump === undefined && last.hasCommand) {
+    // Going straight there instead would be another way than the one that was meant.
+    throw invalid(target, "~/.ssh/config has a ProxyCommand for it, which Berth does not run", {
+      remedy:
+        "Name the machines on the way in `jump`, as ProxyJump has them; `jump: none` goes straight there.",
+    });
+  }
   while (jump !== undefined && jump !== "none") {
     const [first, ...others] = jump.split(",").map((one) => one.trim());
     // Named in order; a ProxyJump of the first leads to that one.
@@ -87,7 +94,7 @@ function hopOf(
   label: string,
   settingsOf: (host: string, user: string | undefined) => Settings,
   { home, env }: SshEnvironment,
-): { hop: Hop; jump: string | undefined } {
+): { hop: Hop; jump: string | undefined; hasCommand: boolean } {
   const wanted = parseDestination(target);
   const settings = settingsOf(wanted.host, wanted.user);
   const user = wanted.user ?? oneOf(settings, "user") ?? env.USER ?? env.LOGNAME ?? "root";
@@ -105,6 +112,7 @@ function hopOf(
 
   return {
     jump: oneOf(settings, "proxyjump"),
+    hasCommand: !["none", undefined].includes(oneOf(settings, "proxycommand")),
     hop: {
       label,
       user,
@@ -251,10 +259,14 @@ function filesMatching(pattern: string, folder: string, home: string): string[] 
     .map((name) => join(dirname(whole), name));
 }
 
-function invalid(target: SshTarget, why: string, cause?: unknown): BerthError {
-  return new BerthError("CONFIG_INVALID", {
-    message: `Host ${target.name} cannot be reached over SSH: ${why}.`,
-    remedy: `Write it as \`ssh: user@address:port\`, or as a Host of ~/.ssh/config.`,
+function invalid(
+  target: SshTarget,
+  why: string,
+  {
+    remedy = "Write it as `ssh: user@address:port`, or as a Host of ~/.ssh/config.",
     cause,
-  });
+  }: { readonly remedy?: string; readonly cause?: unknown } = {},
+): BerthError {
+  const message = `Host ${target.name} cannot be reached over SSH: ${why}.`;
+  return new BerthError("CONFIG_INVALID", { message, remedy, cause });
 }

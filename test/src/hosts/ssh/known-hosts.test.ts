@@ -64,6 +64,13 @@ it("refuses a revoked key, even one that is known or pinned", () => {
   expect(refusal(text, GPU_1, fingerprintOf(KEY))).toMatchObject({ code: "HOST_KEY_CHANGED" });
 });
 
+it("refuses a key that was revoked for its port alone", () => {
+  const text = `gpu-1 ${line(KEY)}\n@revoked [gpu-1]:2222 ${line(KEY)}`;
+
+  expect(refusal(text, { ...GPU_1, port: 2222 })).toMatchObject({ code: "HOST_KEY_CHANGED" });
+  expect(refusal(text, GPU_1)).toBeUndefined();
+});
+
 it("takes an authority's line for no key of the machine's", () => {
   const error = refusal(`@cert-authority gpu-* ${line(KEY)}`, GPU_1);
 

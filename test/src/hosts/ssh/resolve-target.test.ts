@@ -110,6 +110,15 @@ it("refuses jumps in a circle", () => {
   ).toThrow(/circle/);
 });
 
+it("does not go past a ProxyCommand that it does not run", () => {
+  const config = "Host gpu\n  ProxyCommand ssh -W %h:%p gate\nHost plain\n  ProxyCommand none\n";
+
+  expect(() => resolved(config, { destination: "gpu" })).toThrow(/ProxyCommand/);
+  expect(resolved(config, { destination: "gpu", jump: "gate" })).toHaveLength(2);
+  expect(resolved(config, { destination: "gpu", jump: "none" })).toHaveLength(1);
+  expect(resolved(config, { destination: "plain" })).toHaveLength(1);
+});
+
 it("asks the agent that ~/.ssh/config names, else that of the environment", () => {
   const agentOf = (config: string) => resolved(config, { destination: "gpu" }).at(-1)?.agent;
 
