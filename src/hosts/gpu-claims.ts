@@ -54,8 +54,10 @@ export async function claimGpus(
   const { id, owner, engine, job } = claim;
   const text = JSON.stringify({ id, owner, engine, job, sinceMs: Date.now() });
   const names = units.map(nameOf).toSorted();
-  const own = names.map((name) => ({ name, text: beginningOf(id) }));
-  const release = () => releaseNames(shell, own, { folder });
+  const release = (beginning: string) => {
+    const own = names.map((name) => ({ name, text: beginning }));
+    return releaseNames(shell, own, { folder });
+  };
   const stdin = [beginningOf(id), text, ...names, ""].join("\n");
   try {
     const options = { stdin, limitMs: LIMIT_MS, signal };
@@ -63,11 +65,14 @@ export async function claimGpus(
     if (exitCode === RIVALS) return { kind: "taken", by: readHeld(stdout) };
     if (exitCode !== 0) throw cannotClaim(stderr);
   } catch (error) {
-    // It may have been ended half-way.
-    await release().catch(() => {});
+    // It may have been ended half-way; what an earlier life took is not its to give.
+    await release(text).catch(() => {});
     throw error;
   }
-  return { kind: "claimed", [Symbol.asyncDispose]: async () => void (await release()) };
+  return {
+    kind: "claimed",
+    [Symbol.asyncDispose]: async () => void (await release(beginningOf(id))),
+  };
 }
 
 /** @throws {BerthError} `HOST_UNREACHABLE`, `HOST_UNUSABLE` */

@@ -167,21 +167,20 @@ describe("claims of GPUs on a machine", () => {
   });
 
   it("leave nothing when they are given up half-way", async () => {
-    const cancel = new AbortController();
-    const slow = localShell({ ...process.env });
-    const claiming = claimGpus(
-      {
-        run: (script, o) =>
-          slow.run(script.replace("exit $code", "echo made; sleep 60"), {
-            ...o,
-            onLine: () => cancel.abort(),
-          }),
-      },
-      { claim: identity("job"), units: [{ uuid: "GPU-1" }], folder, signal: cancel.signal },
-    );
+    const claiming = claimAndGiveUp("job", ["GPU-1"]);
 
     await expect(claiming).rejects.toMatchObject({ name: "AbortError" });
     expect(await readdir(folder)).toEqual([]);
+  });
+
+  it("stay with a job whose next life gives up claiming them again", async () => {
+    await claim("job", ["GPU-1"]);
+
+    await expect(claimAndGiveUp("job", ["GPU-1", "GPU-2"])).rejects.toMatchObject({
+      name: "AbortError",
+    });
+
+    expect(await readdir(folder)).toEqual(["GPU-1"]);
   });
 });
 
@@ -236,6 +235,26 @@ function claim(job: string, units: readonly (string | ClaimUnit)[], on = shell) 
     folder,
     signal,
   });
+}
+
+/** Takes them, and is aborted before it can say so. */
+async function claimAndGiveUp(job: string, uuids: readonly string[]) {
+  const cancel = new AbortController();
+  return await claimGpus(
+    {
+      run: (script, o) =>
+        shell.run(script.replace("exit $code", "echo made; sleep 60"), {
+          ...o,
+          onLine: () => cancel.abort(),
+        }),
+    },
+    {
+      claim: identity(job),
+      units: uuids.map((uuid) => ({ uuid })),
+      folder,
+      signal: cancel.signal,
+    },
+  );
 }
 
 async function release(answer: ClaimAnswer | undefined): Promise<void> {
