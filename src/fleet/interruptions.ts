@@ -49,9 +49,9 @@ export function tellInterruptions(
     waits: tell,
     cut(cut) {
       if (cut === undefined) return tell(undefined);
-      const since = now().toISOString();
+      const at = now().toISOString();
       tell(
-        `The connection to its host ${host} is cut since ${since}, and is made anew as soon as that can be; the job goes on there. ${textOf(cut)}`,
+        `The connection to its host ${host} was cut at ${at}, and is made anew as soon as that can be; while the host is up the job goes on there. ${textOf(cut)}`,
       );
       doubt?.(host);
     },
