@@ -1,16 +1,20 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Scheduler } from "../scheduler/scheduler.ts";
 import type { ServiceApi } from "../server/service-api.ts";
 import { jobFolder } from "../store/job-folder.ts";
 import { readJobLog } from "../store/read-job-log.ts";
-import type { JobRecord } from "../store/records.ts";
+import type { JobRecord, LeaseRecord } from "../store/records.ts";
 import type { Store } from "../store/store.ts";
 import { executionId, executionJobId } from "./execution-id.ts";
 import type { Fleet } from "./fleet.ts";
 import type { HostPlaces } from "./host-places.ts";
+import type { JobControl } from "./job-controls.ts";
 import { jobShell } from "./job-shell.ts";
 import type { KeptJobs } from "./kept-jobs.ts";
 import { keptText } from "./kept-text.ts";
 import type { HostWatch } from "./watch-hosts.ts";
+
+const LOOK_AGAIN_MS = 100;
 
 export type AnswerDeps = {
   readonly store: Store;
@@ -49,7 +53,7 @@ export function answerService(deps: AnswerDeps): ServiceApi {
     },
     async why(id) {
       const job = await jobOf(id);
-      return job && (await explainJob(job, store));
+      return job && (await explainJob(job, { store, lost: scheduler.lost() }));
     },
     async shell(id, by) {
       const job = await jobOf(id);
@@ -65,8 +69,12 @@ export function answerService(deps: AnswerDeps): ServiceApi {
     async log(id, options) {
       const job = await store.jobs.get(id);
       if (job === undefined) return undefined;
-      const told = linesOf(readJobLog(jobFolder(storeFolder, executionId(job)), options));
-      return withWayIn(told, () => kept.record(id));
+      const execution = executionId(job);
+      const told = linesOf(readJobLog(jobFolder(storeFolder, execution), options));
+      return withWayIn(told, async () => {
+        if (options.follow) await ended(execution, () => fleet.controls.get(id), options.signal);
+        return kept.record(id);
+      });
     },
     hosts: async () => scheduler.hosts(),
     setDrained: (host, isDrained) => hostWatch.setDrained(host, isDrained),
@@ -75,10 +83,18 @@ export function answerService(deps: AnswerDeps): ServiceApi {
 }
 
 /** Sentences: how the job is, why, and how it came there. */
-async function explainJob(job: JobRecord, store: Store): Promise<string[]> {
+async function explainJob(
+  job: JobRecord,
+  { store, lost }: { readonly store: Store; readonly lost: readonly LeaseRecord[] },
+): Promise<string[]> {
   const history = await store.history.ofJob(job.id);
   const past = history.map(({ atMs, message }) => `${new Date(atMs).toISOString()} ${message}`);
-  return [stateOf(job), ...past];
+  // A container that is kept for a look is told of with the job.
+  const kept = lost.flatMap((lease) => {
+    const { execution = "", isKept } = lease.lost ?? {};
+    return isKept || executionJobId(execution) !== job.id ? [] : [describeLost(lease)];
+  });
+  return [stateOf(job), ...kept, ...past];
 }
 
 function stateOf(job: JobRecord): string {
@@ -88,7 +104,7 @@ function stateOf(job: JobRecord): string {
     case "queued":
       return `${name} waits. ${reason ?? "It is about to be placed."}${again}`;
     case "running":
-      return `${name} runs on ${host}.${again}`;
+      return `${name} runs on ${host}.${again} ${reason ?? ""}`.trim();
     case "completed":
       return [
         `${name} has ended: ${conclusion}. ${reason ?? ""}${again}`.trim(),
@@ -102,14 +118,27 @@ function stateOf(job: JobRecord): string {
 /** The last thing that a log says is how to get in, for as long as that can be done. */
 async function* withWayIn(
   lines: AsyncIterable<string>,
-  record: () => JobRecord | undefined,
+  record: () => Promise<JobRecord | undefined>,
 ): AsyncGenerator<string> {
   yield* lines;
-  const job = record();
+  const job = await record();
   if (job?.kept === undefined) return;
   const { sentences, commands } = keptText(job.id, job.kept);
   yield sentences;
   for (const command of commands) yield `  ${command}`;
+}
+
+/** Between the last line of a try and its end what it had is removed, or kept. */
+async function ended(
+  execution: string,
+  control: () => JobControl | undefined,
+  signal: AbortSignal,
+): Promise<void> {
+  const isEnding = (record: JobRecord | undefined) =>
+    record?.state === "running" && executionId(record) === execution;
+  while (!signal.aborted && isEnding(control()?.keeper.record)) {
+    await sleep(LOOK_AGAIN_MS, undefined, { signal }).catch(() => {});
+  }
 }
 
 async function* linesOf(events: ReturnType<typeof readJobLog>): AsyncGenerator<string> {
