@@ -3,6 +3,7 @@ import type { ClientChannel } from "ssh2";
 import { BerthError } from "../../../runner/errors.ts";
 import type { BridgeLinks } from "./bridge-links.ts";
 import { channelStream } from "./channel-stream.ts";
+import { raced } from "./keep-connected.ts";
 import type { Link } from "./link.ts";
 import { openForwarding, openSession } from "./open-session.ts";
 import { runOverSsh } from "./run-over-ssh.ts";
@@ -14,6 +15,8 @@ export type DialOptions = {
   readonly sudo: boolean;
   /** By socket: what worked before. */
   readonly ways: Map<string, Way>;
+  /** By socket: the look for another way that is under way. */
+  readonly searches: Map<string, Promise<Way>>;
   readonly signal: AbortSignal;
 };
 
@@ -35,27 +38,46 @@ export async function dialSocket(
   socketPath: string,
   options: DialOptions,
 ): Promise<Duplex> {
-  const { ways, signal } = options;
+  const { ways, searches, signal } = options;
   const way = ways.get(socketPath) ?? FORWARDING;
-  const refusals: string[] = [];
+  let refusal: string;
   try {
     return await dialBy(way, link, socketPath, options);
   } catch (error) {
     signal.throwIfAborted();
     if (link.lost.aborted) throw error;
-    refusals.push(way === FORWARDING ? "sshd does not forward to it" : String(error));
+    refusal = way === FORWARDING ? "sshd does not forward to it" : String(error);
   }
   ways.delete(socketPath);
 
-  const look = await lookAt(link, socketPath, options);
+  // When an engine goes away, all who use it want another way at once; each look takes sessions, of which a server allows few.
+  const search =
+    searches.get(socketPath) ??
+    findBridge(link, socketPath, { ...options, refusal }).finally(() =>
+      searches.delete(socketPath),
+    );
+  searches.set(socketPath, search);
+  const bridge = await raced(search, signal);
+  ways.set(socketPath, bridge);
+  return await dialBy(bridge, link, socketPath, options);
+}
+
+/** The command of the first bridge through which the engine answers. Whoever asked for it may give up, others wait for it, too. */
+async function findBridge(
+  link: Link,
+  socketPath: string,
+  options: Pick<DialOptions, "sudo"> & { readonly refusal: string },
+): Promise<Way> {
+  const { signal } = new AbortController();
+  const refusals = [options.refusal];
+  const look = await lookAt(link, socketPath, { ...options, signal });
   for (const command of bridgeCommands(socketPath, look, options.sudo)) {
     const refusal = await whySilent(link, command, signal);
     if (refusal !== undefined) {
       refusals.push(`\`${command}\`: ${refusal}`);
       continue;
     }
-    ways.set(socketPath, command);
-    return await dialBy(command, link, socketPath, options);
+    return command;
   }
   throw engineNotFound(link, socketPath, { look, refusals, sudo: options.sudo });
 }
@@ -77,7 +99,7 @@ async function dialBy(
 async function lookAt(
   link: Link,
   path: string,
-  { signal, sudo }: DialOptions,
+  { signal, sudo }: Pick<DialOptions, "signal" | "sudo">,
 ): Promise<SocketLook> {
   const script = lookScript(path, sudo);
   const { stdout } = await runOverSsh(link, script, { signal, limitMs: PING_MS });

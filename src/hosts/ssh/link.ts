@@ -15,8 +15,6 @@ export type Link = {
   readonly lost: AbortSignal;
   /** Processes of ours on the far side, which must not outlive the connection: its sshd first, then the scripts that run. */
   readonly processes: Set<FarProcess>;
-  /** Sessions that are open now; a server allows ten (`MaxSessions`) unless told otherwise. */
-  sessions: number;
   close(): void;
 };
 
@@ -58,7 +56,6 @@ export async function openLink(
       // The first that breaks breaks all behind it, long before those notice.
       lost: AbortSignal.any(connected.map(({ lost }) => lost)),
       processes: new Set(),
-      sessions: 0,
       close,
     };
     setMaxListeners(0, link.lost);
@@ -120,10 +117,6 @@ async function openIdleSession(link: Link, signal: AbortSignal): Promise<void> {
   const channel = await open(true).catch(() => open(false).catch(() => undefined));
   if (channel === undefined) return;
 
-  link.sessions += 1;
-  channel.on("close", () => {
-    link.sessions -= 1;
-  });
   channel.stderr.resume();
   const said = await firstMatch(channel, new RegExp(`${nonce} (\\d+) ?(\\d*) ${nonce}`));
   if (said === undefined) return;

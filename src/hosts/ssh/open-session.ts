@@ -13,14 +13,7 @@ export function openSession(
   command: string,
   signal: AbortSignal,
 ): Promise<ClientChannel> {
-  return opened(link, signal, (done) => {
-    link.sessions += 1;
-    link.client.exec(command, (error, channel) => {
-      if (error !== undefined) link.sessions -= 1;
-      else channel.on("close", () => (link.sessions -= 1));
-      done(error, channel);
-    });
-  });
+  return opened(link, signal, (done) => link.client.exec(command, done));
 }
 
 /** A channel to a unix socket of the machine. sshd says of each failure only that it failed. */

@@ -27,6 +27,7 @@ export function openSshConnection(
   const hops = resolveTarget(target, environment);
   const bridges = new WeakMap<Link, BridgeLinks>();
   const ways = new Map<string, Way>();
+  const searches = new WeakMap<Link, Map<string, Promise<Way>>>();
   const scripts = new PQueue({ concurrency: MOST_SCRIPTS });
 
   const connectLink = async (signal: AbortSignal) => {
@@ -39,6 +40,7 @@ export function openSshConnection(
       const link = await connectLink(signal);
       if (previous !== undefined) await endPrevious(link, previous.processes);
       bridges.set(link, bridgeLinks(link, connectLink));
+      searches.set(link, new Map());
       return link;
     },
   });
@@ -69,6 +71,7 @@ export function openSshConnection(
         bridges: own,
         sudo: target.sudo ?? true,
         ways,
+        searches: searches.get(link) ?? new Map(),
         signal,
       });
     },

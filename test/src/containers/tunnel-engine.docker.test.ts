@@ -130,6 +130,27 @@ it.each([
   });
 });
 
+it("says the same to many who want it at once, where a server allows few sessions", async () => {
+  await using connection = connect("ubuntu", 22, false);
+
+  const dialled = await Promise.allSettled(
+    Array.from({ length: 24 }, () => connection.dial("/var/run/docker.sock", signal)),
+  );
+
+  const codes = dialled.map((one) => (one.status === "rejected" ? one.reason.code : "open"));
+  expect(new Set(codes)).toEqual(new Set(["ENGINE_NOT_FOUND"]));
+});
+
+it("is reached by many at once who do not know the way yet", async () => {
+  await using connection = connect("ubuntu", 22);
+
+  const streams = await Promise.all(
+    Array.from({ length: 24 }, () => connection.dial("/var/run/docker.sock", signal)),
+  );
+
+  expect(streams.map(({ destroyed }) => destroyed)).toEqual(streams.map(() => false));
+});
+
 function connect(user: string, port: number, sudo = true): SshConnection {
   const { address, identityFile, hostKey } = machine;
   const destination = `${user}@${address}:${port}`;
