@@ -12,6 +12,7 @@ import type { JobControl } from "./job-controls.ts";
 import { jobShell } from "./job-shell.ts";
 import type { KeptJobs } from "./kept-jobs.ts";
 import { keptText } from "./kept-text.ts";
+import { describeLost } from "./lost-leases.ts";
 import type { HostWatch } from "./watch-hosts.ts";
 
 const LOOK_AGAIN_MS = 100;

@@ -1,8 +1,10 @@
 import { afterEach, beforeEach, expect, it } from "@jest/globals";
 import { BerthError } from "../../../runner/errors.ts";
 import { DiedOf } from "../../../runner/job/job-death.ts";
+import { goneGpus } from "../../../src/fleet/gone-gpus.ts";
 import type { HostPlaces } from "../../../src/fleet/host-places.ts";
 import { runJob } from "../../../src/fleet/run-job.ts";
+import type { Capability } from "../../../src/profiles/capability.ts";
 import { aJob } from "../../runner/job/job-fixture.ts";
 import { aHost, gpusOf } from "../scheduler/scheduler-world.ts";
 import { admitted, temporaryWorld, toldReport } from "./job-world.ts";
@@ -98,6 +100,65 @@ it("does not start a job whose GPUs cannot be claimed", async () => {
 
   expect(result).toMatchObject({ conclusion: "failure", reason: "it is no folder." });
   expect([world.freeGpus(), world.tokens.size]).toEqual([1, 0]);
+});
+
+it("takes a job elsewhere whose host was lost before it began, and counts no try", async () => {
+  const keeper = await world.keeper({});
+  const report = toldReport();
+  const doubted: string[] = [];
+  let opened = 0;
+  const host = hostWith({
+    openPlace: (terms) => async (request, opening) => {
+      if (opened++ > 0) return await world.host.openPlace(terms)(request, opening);
+      throw new BerthError("HOST_UNREACHABLE", { message: "No route to here." });
+    },
+  });
+
+  const result = await runJob(
+    admitted(aJob([{ run: "echo hello" }])),
+    keeper,
+    {
+      ...{ ...world.deps, report, hostOf: () => host },
+      doubt: (name) => void doubted.push(name),
+      retellHosts: async () => {},
+    },
+    new AbortController().signal,
+  );
+
+  expect(result.conclusion).toBe("success");
+  expect(doubted).toEqual(["here"]);
+  expect(report.said).toEqual(["restarts"]);
+  const history = (await world.store.history.ofJob("7-1.a")).map(({ message }) => message);
+  expect(history).toContainEqual(expect.stringMatching(/^Goes elsewhere: .*No route to here/));
+});
+
+it("says of a job that failed that its GPU is gone, or broken, and not that its steps failed", async () => {
+  const [gpu] = gpusOf("here", 1);
+  const broken = { ...gpu, usable: false, reason: "has fallen off the bus" };
+  const ends = [];
+  for (const gpus of [[], [broken], [gpu]] as (typeof gpu)[][]) {
+    const keeper = await world.keeper({ id: `7-1.a${ends.length}` });
+    const capability = { ...aHost("here").capability, gpus };
+    const { reason, death } = await runJob(
+      admitted(aJob([{ run: "exit 1" }], { id: keeper.record.id })),
+      keeper,
+      {
+        ...{ ...world.deps, report: toldReport() },
+        goneGpus: async (lease) => goneGpus(lease, capability as Capability),
+      },
+      new AbortController().signal,
+    );
+    ends.push({ reason, death });
+  }
+
+  expect(ends).toEqual([
+    { death: "gpu-lost", reason: "here has lost what was leased to the job: GPU-here-0." },
+    {
+      death: "gpu-lost",
+      reason: "here has lost what was leased to the job: GPU-here-0 (has fallen off the bus).",
+    },
+    { death: undefined, reason: undefined },
+  ]);
 });
 
 function hostWith(own: Partial<HostPlaces>): HostPlaces {

@@ -99,6 +99,24 @@ it("frees it when its container has ended itself by now, of a host that is gone 
   expect([before, freeGpus()]).toEqual([0, 1]);
 });
 
+it("frees it once its machine was started anew, though no engine answers there yet", async () => {
+  const { scheduler, place, freeGpus } = await scheduling("a");
+  const host = machine("job");
+  host.state.isThere = false;
+  let boot: string | undefined;
+  const asked = { ...host, bootId: async () => boot };
+  const free = () => freeLostLeases({ scheduler, hostOf: () => asked, log: quietLog() }, "a");
+  await (await place("job")).keepLost({ execution: "job", untilMs: later(), bootId: "first" });
+
+  const seen: number[] = [];
+  for (boot of [undefined, "first", "second"]) {
+    await free();
+    seen.push(freeGpus());
+  }
+
+  expect(seen).toEqual([0, 0, 1]);
+});
+
 it("is kept over restarts of the service", async () => {
   const first = await scheduling("a");
   await (await first.place("job")).keepLost({ execution: "job", untilMs: later() });

@@ -187,3 +187,27 @@ it("keeps what the last probe of each host found out", async () => {
     { name: "a", atMs: expect.any(Number), facts: JSON.parse(JSON.stringify(await capable("a"))) },
   ]);
 });
+
+it("tells who waits for a host why it does not answer, and when it does", async () => {
+  const problems = ["Login refused.", "Only 3 MiB are free.", "The clock is off."];
+  const { watching, closed } = await watch(
+    host("a", () => {
+      const problem = problems.shift();
+      return problem === undefined ? capable("a") : Promise.reject(new Error(problem));
+    }),
+  );
+  await watching.probe(signal);
+  const told: string[] = [];
+  const giveUp = new AbortController();
+  const inVain = watching
+    .answers("a", { onProblem() {}, signal: giveUp.signal })
+    .catch((reason: unknown) => reason);
+
+  const waiting = watching.answers("a", { onProblem: (why) => told.push(why), signal });
+  giveUp.abort("enough");
+  await waiting;
+
+  expect(await inVain).toBe("enough");
+  expect(told).toEqual(["Login refused.", "Only 3 MiB are free.", "The clock is off."]);
+  expect(closed()).toEqual({ a: "open" });
+});
