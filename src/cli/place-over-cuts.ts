@@ -2,10 +2,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type Docker from "dockerode";
 import { textOf } from "../../runner/errors.ts";
 import type { ExecuteJobDeps } from "../../runner/job/execute-job.ts";
+import { deathOf } from "../../runner/job/job-death.ts";
 import { engineError } from "../containers/engine-error.ts";
 import { collectGarbage } from "../containers/gc.ts";
 import { patientPlaces } from "../fleet/patient-places.ts";
 import type { HostAccess } from "../hosts/host-access.ts";
+import type { HostFacts } from "../hosts/host-facts.ts";
 
 type OpenPlace = ExecuteJobDeps["openPlace"];
 
@@ -36,6 +38,20 @@ export function placeOverCuts(
         }
       },
     })(request, opening);
+}
+
+/** Looks at a machine once more when the connection was cut meanwhile. */
+export async function probeOverCuts(
+  access: Pick<HostAccess, "probe" | "onChange">,
+  signal: AbortSignal,
+): Promise<HostFacts> {
+  try {
+    return await access.probe(signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    if (access.onChange === undefined || deathOf(error) !== "host-lost") throw error;
+    return await access.probe(signal);
+  }
 }
 
 async function whyNoAnswer(docker: Docker): Promise<string | undefined> {

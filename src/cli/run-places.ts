@@ -20,7 +20,7 @@ import { type PrepareOptions, prepareImages } from "../hosts/prepare-machine.ts"
 import { certificateVolume, type JobNetwork, networkBasics } from "../job-network.ts";
 import { chooseImage, type ImageMap } from "./choose-image.ts";
 import { hostTarget } from "./host-target.ts";
-import { placeOverCuts } from "./place-over-cuts.ts";
+import { placeOverCuts, probeOverCuts } from "./place-over-cuts.ts";
 import { findHost } from "./read-hosts.ts";
 import { dindOfRun } from "./run-dind.ts";
 import { runGpus } from "./run-gpus.ts";
@@ -140,7 +140,9 @@ function withLeases(
   const { images, warn, signal } = options;
   const leases = openRunLeases(
     async () =>
-      capabilityOf(await access.probe(signal), access.name, { onlyDefault: access.hasNamedEngine }),
+      capabilityOf(await probeOverCuts(access, signal), access.name, {
+        onlyDefault: access.hasNamedEngine,
+      }),
     runGpus(access, { warn }),
   );
   const onLeak = ({ kind, id }: Leak) =>

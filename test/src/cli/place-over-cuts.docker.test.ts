@@ -2,9 +2,10 @@ import { expect, it } from "@jest/globals";
 import { BerthError } from "../../../runner/errors.ts";
 import type { ExecuteJobDeps } from "../../../runner/job/execute-job.ts";
 
-import { placeOverCuts } from "../../../src/cli/place-over-cuts.ts";
+import { placeOverCuts, probeOverCuts } from "../../../src/cli/place-over-cuts.ts";
 import { JOB_LABEL } from "../../../src/containers/labels.ts";
 import { findLeftovers, testEngine } from "../../engine.ts";
+import { aMachine } from "../hosts/host-facts.ts";
 
 type OpenPlace = ExecuteJobDeps["openPlace"];
 
@@ -58,4 +59,17 @@ it("does not try again what no connection can mend, or what has none", async () 
 
   await expect(noImage(request, opening())).rejects.toBe(missing);
   await expect(noEngine(request, opening())).rejects.toBe(cut);
+});
+
+it("looks at a machine once more when the connection was cut meanwhile", async () => {
+  const lost = new BerthError("HOST_UNREACHABLE", { message: "The connection was lost." });
+  const facts = aMachine();
+  const { signal } = new AbortController();
+  const answers = [Promise.reject(lost), Promise.resolve(facts)];
+  const probe = () => answers.shift() ?? Promise.reject(lost);
+
+  const seen = await probeOverCuts({ ...farAway, probe }, signal);
+
+  expect(seen).toBe(facts);
+  await expect(probeOverCuts({ ...farAway, probe }, signal)).rejects.toBe(lost);
 });
