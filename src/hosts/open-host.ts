@@ -147,20 +147,25 @@ function engineOpener(
   connection: SshConnection,
   { home, env, onCommand }: ConnectEngineOptions,
 ): Opener {
-  const opened = new Map<string, Engine>();
+  const opened = new Map<string, Promise<Engine>>();
   return async (endpoint, signal) => {
-    const known = opened.get(endpoint);
-    if (known !== undefined) return known;
     signal.throwIfAborted();
+    const known = opened.get(endpoint);
+    if (known !== undefined) return await known;
     const socket = endpoint.replace(/^unix:\/\//, "");
-    const engine = await connectThroughTunnel({
+    const engine = connectThroughTunnel({
       dial: (dialling) => connection.dial(socket, dialling),
       endpoint,
       dockerConfigDir: env.DOCKER_CONFIG || join(home, ".docker"),
       ...(onCommand !== undefined && { onCommand }),
     });
     opened.set(endpoint, engine);
-    return engine;
+    try {
+      return await engine;
+    } catch (error) {
+      opened.delete(endpoint); // whoever asks next tries again
+      throw error;
+    }
   };
 }
 

@@ -22,9 +22,7 @@ let host: HostAccess;
 
 beforeAll(async () => {
   machine = stack.use(await startHostMachine({ name: "far" }));
-  const { address, identityFile, hostKey } = machine;
-  const ssh = { destination: `ubuntu@${address}`, identityFile, hostKey };
-  host = stack.use(await openHost({ name: "far", ssh }, { connect }));
+  host = stack.use(await open());
 }, 120_000);
 afterAll(() => stack.disposeAsync(), 60_000);
 
@@ -38,6 +36,15 @@ it("looks at a machine over SSH, and finds the engine that its login reaches wit
     engines: [{ endpoint: "unix:///var/run/docker.sock", isDefault: true, usable: true }],
   });
   expect(host.sshCommand).toBe(`ssh ubuntu@${machine.address}`);
+});
+
+it("gives the same engine to all who ask for it at once", async () => {
+  const endpoint = "unix:///var/run/docker.sock";
+  await using other = await open();
+
+  const engines = await Promise.all([1, 2, 3].map(() => other.engine(endpoint, signal)));
+
+  expect(new Set(engines).size).toBe(1);
 });
 
 it("copies an image to an engine there, once", async () => {
@@ -108,3 +115,9 @@ it("has no shell where only an engine is spoken to", async () => {
   expect(access.shell).toBeUndefined();
   expect(access.address).toBe("192.0.2.1");
 });
+
+function open(): Promise<HostAccess> {
+  const { address, identityFile, hostKey } = machine;
+  const ssh = { destination: `ubuntu@${address}`, identityFile, hostKey };
+  return openHost({ name: "far", ssh }, { connect });
+}
