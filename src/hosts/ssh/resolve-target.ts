@@ -61,13 +61,7 @@ export function resolveTarget(target: SshTarget, environment: SshEnvironment): [
   const last = hopOf(target, target.name, settingsOf, environment);
   const jumps: Hop[] = [];
   let jump = target.jump ?? last.jump;
-  if (jump === undefined && last.hasCommand) {
-    // Going straight there instead would be another way than the one that was meant.
-    throw invalid(target, "~/.ssh/config has a ProxyCommand for it, which Berth does not run", {
-      remedy:
-        "Name the machines on the way in `jump`, as ProxyJump has them; `jump: none` goes straight there.",
-    });
-  }
+  if (jump === undefined && last.hasCommand) throw passesBy(target, target.name);
   while (jump !== undefined && jump !== "none") {
     const [first, ...others] = jump.split(",").map((one) => one.trim());
     // Named in order; a ProxyJump of the first leads to that one.
@@ -77,8 +71,18 @@ export function resolveTarget(target: SshTarget, environment: SshEnvironment): [
     jumps.unshift(...named.map(({ hop }) => hop));
     if (jumps.length > MOST_JUMPS) throw invalid(target, "its jumps lead in a circle");
     jump = named[0]?.jump;
+    // The others are reached through the one before them.
+    if (jump === undefined && named[0]?.hasCommand) throw passesBy(target, first ?? "");
   }
   return [...jumps, last.hop];
+}
+
+/** Going straight there would be another way than the one that was meant. */
+function passesBy(target: SshTarget, machine: string): BerthError {
+  const why = `~/.ssh/config has a ProxyCommand for ${machine}, which Berth does not run`;
+  const remedy =
+    "Name the machines on the way in `jump`, as ProxyJump has them; `jump: none` goes straight there.";
+  return invalid(target, why, { remedy });
 }
 
 /** The identity goes along: a bastion often takes the same key. Its own key is not the one that is pinned. */

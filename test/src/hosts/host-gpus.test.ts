@@ -225,6 +225,24 @@ async function computing(rows: string): Promise<void> {
   await writeFile(join(folder, "apps"), rows);
 }
 
+it("frees what an earlier life took for a job that did not get all it wanted in this one", async () => {
+  const gpus = open({});
+  const two = [{ uuid: "GPU-1" }, { uuid: "GPU-2" }];
+  await using other = await held(
+    open({ host: "there" }).claim({ job: "a", engine: "e", units: ONE }, signal),
+  );
+  const id = `${thisOwner()}/here/b`;
+  const claim = { id, owner: thisOwner(), engine: "e", job: "b" };
+  await claimGpus(shell, { claim, units: two.slice(1), folder: join(folder, "claims"), signal });
+
+  const hold = await gpus.claim({ job: "b", engine: "e", units: two }, signal);
+  await gpus.look(signal);
+
+  expect(hold).toHaveProperty("taken");
+  expect((await claims()).map(({ uuid }) => uuid)).toEqual(["GPU-1"]);
+  expect(other).toBeDefined();
+});
+
 it("shows what others wrote on the machine without what a terminal would obey", async () => {
   await mkdir(join(folder, "claims"));
   await symlink(`\u001b[2Jgone${"x".repeat(500)}`, join(folder, "claims/GPU-1"));

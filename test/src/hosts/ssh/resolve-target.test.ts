@@ -114,6 +114,7 @@ it("does not go past a ProxyCommand that it does not run", () => {
   const config = "Host gpu\n  ProxyCommand ssh -W %h:%p gate\nHost plain\n  ProxyCommand none\n";
 
   expect(() => resolved(config, { destination: "gpu" })).toThrow(/ProxyCommand/);
+  expect(() => resolved(config, { destination: "plain", jump: "gpu" })).toThrow(/ProxyCommand/);
   expect(resolved(config, { destination: "gpu", jump: "gate" })).toHaveLength(2);
   expect(resolved(config, { destination: "gpu", jump: "none" })).toHaveLength(1);
   expect(resolved(config, { destination: "plain" })).toHaveLength(1);
