@@ -1,8 +1,8 @@
-import { once } from "node:events";
 import { type Readable, Transform } from "node:stream";
 import type Docker from "dockerode";
 import { BerthError } from "../../runner/errors.ts";
 import { reasonOf } from "./engine-error.ts";
+import { followProgress } from "./follow-progress.ts";
 import { hasImage, inspectImage } from "./images.ts";
 
 export type CopyImageOptions = {
@@ -42,9 +42,9 @@ export async function copyImage(
   signal.addEventListener("abort", stop, { once: true });
   saved.on("error", (error) => counted.destroy(error));
   try {
-    const loading = (await to.loadImage(counted, { abortSignal: signal })) as Readable;
-    loading.resume();
-    await once(loading, "end");
+    const loading = await to.loadImage(counted, { abortSignal: signal });
+    // What goes wrong, as on a full disk, stands in an answer that began well.
+    await followProgress(loading, () => {}, signal);
   } catch (error) {
     signal.throwIfAborted();
     throw notCopied(image, reasonOf(error), error);

@@ -1,6 +1,7 @@
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
+import { Readable } from "node:stream";
 import { afterAll, beforeAll, expect, it } from "@jest/globals";
 import { copyImage } from "../../../src/containers/copy-image.ts";
 import { ensureImage, hasImage } from "../../../src/containers/images.ts";
@@ -59,6 +60,25 @@ it("copies an image to an engine there, once", async () => {
   expect(await hasImage(to, image.tag)).toBe(true);
   expect(await copy()).toBe(true);
   expect(told).toEqual([`Copying ${image.tag}`]);
+});
+
+it("says why the engine there did not take an image", async () => {
+  const { docker: from } = await testEngine();
+  await using image = await tinyImage(from, `berth-test/broken-${process.pid}:1`);
+  const { docker: to } = await host.engine(undefined, signal);
+  const broken = Object.create(from, {
+    getImage: {
+      value: (name: string) =>
+        Object.create(from.getImage(name), { get: { value: async () => Readable.from(["cut"]) } }),
+    },
+  });
+
+  const copying = copyImage(image.tag, { from: broken, to, progress: () => {}, signal });
+
+  await expect(copying).rejects.toMatchObject({
+    code: "SETUP_FAILED",
+    message: expect.stringContaining("unexpected EOF"),
+  });
 });
 
 it("gives an engine there what a registry does not, from the engine here", async () => {
