@@ -6,7 +6,7 @@ import { connectionLost } from "./ssh-errors.ts";
 export type KeepConnectedOptions = {
   /** Makes a connection; `previous` is the one that broke, whose far end may still be there. */
   connect(previous: Link | undefined, signal: AbortSignal): Promise<Link>;
-  /** How long a call waits for a connection that was there before to come back, in milliseconds. */
+  /** How long calls wait for a connection that was there before to come back, from when it was lost, in milliseconds. */
   readonly patienceMs: number;
 };
 
@@ -23,6 +23,7 @@ export class KeptConnection implements AsyncDisposable {
   readonly #closing = new AbortController();
   #link: Promise<Link> | undefined;
   #previous: Link | undefined;
+  #lostAtMs = 0;
   /** The latest failure of coming back; for those who can wait no longer. */
   #why: unknown;
   #nextTry = Promise.withResolvers<void>();
@@ -51,7 +52,10 @@ export class KeptConnection implements AsyncDisposable {
     this.#link ??= this.#first();
     if (previous === undefined) return await raced(this.#link, signal);
 
-    const patience = AbortSignal.timeout(this.#options.patienceMs);
+    // Each call waiting anew would add up where a machine stays away.
+    const { patienceMs } = this.#options;
+    if (this.#why !== undefined && performance.now() - this.#lostAtMs > patienceMs) throw this.#why;
+    const patience = AbortSignal.timeout(patienceMs);
     const given = AbortSignal.any([signal, patience]);
     for (;;) {
       const tried = this.#nextTry.promise;
@@ -93,6 +97,7 @@ export class KeptConnection implements AsyncDisposable {
     const lose = () => {
       if (this.#closing.signal.aborted) return;
       this.#previous = link;
+      this.#lostAtMs = performance.now();
       this.#why = undefined;
       this.#link = this.#again(link);
       this.#link.catch(() => {}); // it fails only when everything is closed
