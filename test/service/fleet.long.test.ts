@@ -116,7 +116,9 @@ jobs:
   const lost = (await hostsOf(fleet, { first })).first ?? "";
   const other = lost === "gpu-1" ? "gpu-2" : "gpu-1";
   await fleet.machine(lost).kill();
-  const told = await repository.check("train", ({ summary }) => /lost/.test(summary ?? ""));
+  const told = await repository.check("train", ({ title, summary }) =>
+    /was cut at/.test(`${title} ${summary}`),
+  );
   const second = await repository.check("train", (one) => one.id !== first.id && isInStep2(one));
   const whileGone = await hostOf(fleet, lost);
   await fleet.machine(lost).start();
@@ -128,8 +130,8 @@ jobs:
   await letGo(fleet.machine(other), second.externalId);
   const ended = await repository.ended("train");
   const [firstEnded] = repository.checksNamed("train");
-  console.log(told, firstEnded, whileGone);
 
+  expect(told).toMatchObject({ id: first.id, status: "in_progress" });
   expect(await hostsOf(fleet, { second })).toEqual({ second: other });
   expect(firstEnded).toMatchObject({ conclusion: "neutral" });
   expect(whileGone?.closed).toContain(lost);
