@@ -88,14 +88,14 @@ async function cachedVolumes(docker: Docker): Promise<Cache[]> {
   });
 }
 
-/** False where somebody uses it after all. */
+/** False where somebody uses it after all, or the engine cannot remove it: what else can go matters more. */
 async function removeUnused({ remove }: Cache): Promise<boolean> {
   try {
     await remove();
     return true;
   } catch (error) {
     if (statusOf(error) === 404) return true;
-    if (statusOf(error) === 409) return false;
+    if (statusOf(error) !== undefined) return false;
     throw error;
   }
 }
