@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, it } from "@jest/globals";
 import ssh2, { type Connection, type ServerChannel } from "ssh2";
+import { BerthError } from "../../../../runner/errors.ts";
 import { KeptConnection } from "../../../../src/hosts/ssh/keep-connected.ts";
 import type { Link } from "../../../../src/hosts/ssh/link.ts";
 import { openSshConnection } from "../../../../src/hosts/ssh/open-ssh-connection.ts";
@@ -109,6 +110,26 @@ it("tells last that the connection is lost, where a new one broke as soon as it 
     undefined,
     expect.stringContaining("second"),
   ]);
+});
+
+it("has no call wait once more where earlier ones have waited long enough", async () => {
+  const lost = new AbortController();
+  const hop = { label: "far", host: "far", port: 22 };
+  const link = { hop, lost: lost.signal, close: () => {} } as unknown as Link;
+  const away = new BerthError("HOST_UNREACHABLE", { message: "It is away." });
+  await using kept = new KeptConnection({
+    patienceMs: 50,
+    connect: async (previous) => (previous === undefined ? link : Promise.reject(away)),
+  });
+  await kept.link(signal);
+  lost.abort(new Error("gone"));
+
+  await expect(kept.link(signal)).rejects.toBe(away);
+  await expect(kept.link(signal)).rejects.toBe(away); // a timer may be early by some microseconds
+  const next = kept.link(signal).catch((error: unknown) => error);
+  const turn = new Promise((resolve) => setImmediate(resolve, "waits"));
+
+  expect(await Promise.race([next, turn])).toBe(away);
 });
 
 /** A server of ssh2's own, which lets everybody in. Its key is known. */
