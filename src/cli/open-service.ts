@@ -69,7 +69,7 @@ const GITHUB_WRITE_GAP_MS = 1000;
  * Starts everything that `berth serve` is, in the order in which each stands on the one before. Once this resolves jobs are taken: hosts have
  * been looked at, and what an earlier life left is taken up.
  *
- * @throws {BerthError} `STORE_UNUSABLE`, `PORT_IN_USE`, `GITHUB_REFUSED`; `HOST_UNUSABLE` when no host can run jobs.
+ * @throws {BerthError} `STORE_UNUSABLE`, `PORT_IN_USE`, `GITHUB_REFUSED`; `HOST_UNUSABLE` when no host can run jobs, and none of them is over SSH.
  */
 export async function openService(options: ServiceOptions): Promise<Service> {
   const { storeFolder, stateFolder, hosts, env, version, log } = options;
@@ -101,7 +101,7 @@ export async function openService(options: ServiceOptions): Promise<Service> {
   await greetGitHub({ ...appOptions(config), env, log });
   await hostWatch.probe(starting);
   starting.throwIfAborted();
-  mustHaveHost(scheduler.hosts());
+  mustHaveHost(scheduler.hosts(), { mayComeBack: hosts.some(({ onChange }) => onChange) });
 
   const keptJobs: KeptJobs = opened.use(
     new KeptJobs({
@@ -180,9 +180,12 @@ export async function openService(options: ServiceOptions): Promise<Service> {
   };
 }
 
-/** What is wrong with some of many hosts is told, and mended while the others work. */
-function mustHaveHost(hosts: readonly HostStatus[]): void {
-  if (hosts.some(({ capability }) => capability !== undefined)) return;
+/** What is wrong with some of many hosts is told, and mended while the others work. A machine over SSH may only be away for a while: jobs wait for it. */
+function mustHaveHost(
+  hosts: readonly HostStatus[],
+  { mayComeBack }: { readonly mayComeBack: boolean },
+): void {
+  if (mayComeBack || hosts.some(({ capability }) => capability !== undefined)) return;
   throw new BerthError("HOST_UNUSABLE", {
     message: `No host of the configuration can run jobs.\n${hosts.map(({ closed }) => closed).join("\n")}`,
     remedy: "Start the engine there, or correct hosts in berth.yml; berth doctor looks closer.",

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "@jest/globals";
 import { lockService } from "../../../src/store/service-lock.ts";
 import { type ConfigFolder, configFolder } from "../config/config-folder.ts";
-import { type Ended, runBerth } from "./run-berth.ts";
+import { type Ended, ending, runBerth, startBerth } from "./run-berth.ts";
 
 /** Nobody listens there, neither for GitHub nor as an engine. */
 const GITHUB = `github:
@@ -58,6 +58,21 @@ it("ends with 3 when no host can run jobs, having told that GitHub does not answ
   expect(stderr).toMatch(/berth doctor looks closer\.\n$/);
   expect(stderr).not.toMatch(/^ +at /m);
   expect(stderr).not.toContain("listening on");
+});
+
+it("starts while a machine over SSH is away, says why it is, and waits for it", async () => {
+  const far = 'hosts: [{ name: far, ssh: "me@127.87.65.43:21000", slots: 2 }]';
+  folder.write("far.yml", `${GITHUB.replace(/^hosts: .*$/m, far)}store: { path: far }\n`);
+  const child = startBerth(["serve", "-c", "far.yml"], { cwd: folder.root });
+  const ended = ending(child);
+  child.stderr?.on("data", (bytes) => {
+    if (String(bytes).includes("listening on")) child.kill("SIGTERM");
+  });
+
+  const { code, stderr } = await ended;
+
+  expect(code).toBe(0);
+  expect(stderr).toMatch(/host takes no jobs.*far.*127\.87\.65\.43/s);
 });
 
 it("says which process has the store, and that a database is damaged or cannot be made", async () => {
