@@ -50,7 +50,8 @@ const jest = spawnSync(
     // Takes every argument up to the next flag for one more pattern, so it cannot be the last.
     ...leftOut.flatMap((pattern) => ["--testPathIgnorePatterns", pattern]),
     ...["--json", "--outputFile", resultFile],
-    ...["--maxWorkers", String(Math.max(2, availableParallelism() - 1))],
+    // Much of the time is spent waiting: for an engine, for a container, for a machine over SSH.
+    ...["--maxWorkers", String(availableParallelism() + 1)],
     ...passedOn,
   ],
   {
