@@ -2,8 +2,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { connect, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { testEngine } from "./engine.ts";
 
-/** A way to the engine at `DOCKER_HOST` that can be cut, and is there again when it is mended. */
+/** A way to the engine that tests run on; it can be cut, and is there again when it is mended. */
 export type EngineProxy = AsyncDisposable & {
   /** `unix:///…` */
   readonly endpoint: string;
@@ -20,7 +21,7 @@ export type EngineProxy = AsyncDisposable & {
 };
 
 export async function startEngineProxy(): Promise<EngineProxy> {
-  const engine = (process.env.DOCKER_HOST ?? "unix:///var/run/docker.sock").replace("unix://", "");
+  const engine = (await testEngine()).endpoint.replace("unix://", "");
   const folder = mkdtempSync(join(tmpdir(), "berth-proxy-"));
   const path = join(folder, "docker.sock");
   const sockets = new Set<Socket>();

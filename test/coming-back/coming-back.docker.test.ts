@@ -9,7 +9,7 @@ import type { JobEvent } from "../../runner/job/job-event.ts";
 import { findLeftovers, jobImage } from "../engine.ts";
 import { seededRandom } from "../seeded-random.ts";
 
-const ROUNDS = process.env.BERTH_LONG ? 100 : 6;
+const ROUNDS = process.env.BERTH_LONG ? 100 : 4;
 const SEED = Number(process.env.BERTH_SEED ?? 20_261);
 const random = seededRandom(SEED);
 

@@ -9,7 +9,7 @@ import type { JobEvent } from "../../runner/job/job-event.ts";
 import { findLeftovers, jobImage, makeTestImages } from "../engine.ts";
 import { seededRandom } from "../seeded-random.ts";
 
-const ROUNDS = process.env.BERTH_LONG ? 40 : 4;
+const ROUNDS = process.env.BERTH_LONG ? 40 : 2;
 const SEED = Number(process.env.BERTH_SEED ?? 20_262);
 const random = seededRandom(SEED);
 
