@@ -51,6 +51,8 @@ export type ContainerPlacesOptions = {
   onLeak(leak: Leak): void;
   /** Hears that the connection to a job's shell was cut, and then that it is there again (`undefined`). */
   onCut?: OpenShellOptions["onCut"];
+  /** How long a job holds out whose engine is gone, in milliseconds. Default: as the shell has it, some minutes. */
+  readonly patienceMs?: number | undefined;
   /** Asked when a job's container is about to go; true leaves it as it is, running, with all that belongs to the job. */
   readonly keeps?:
     | ((place: { readonly jobId: string; readonly containerId: string }) => boolean)
@@ -155,8 +157,9 @@ async function withShell(
     // What an earlier life had asked the engine for when it died came into being later.
     if (journal !== undefined) await removeJob(docker, request.jobId, options.onLeak);
   });
-  const { onCut } = options;
-  const opening = openShell(place.backend, { nonce, journal, resume, signal, onCut });
+  const { onCut, patienceMs } = options;
+  const backend = patienceMs === undefined ? place.backend : { ...place.backend, patienceMs };
+  const opening = openShell(backend, { nonce, journal, resume, signal, onCut });
   const shell = await opening.catch(async (cause: unknown) => {
     isAbandoned = cause instanceof BerthError && cause.code === "SHELL_SUPERSEDED";
     signal.throwIfAborted();

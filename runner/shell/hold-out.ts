@@ -46,9 +46,10 @@ export function withPatience(awaited: Promise<unknown>, patienceMs: number): Pro
 }
 
 function gaveUp(cause: unknown, patienceMs: number): BerthError {
-  const minutes = Math.round(patienceMs / 6000) / 10;
+  const seconds = patienceMs / 1000;
+  const time = seconds < 120 ? `${seconds} seconds` : `${Math.round(seconds / 6) / 10} minutes`;
   return new BerthError("SHELL_LOST", {
-    message: `The connection to the job's shell was cut and did not come back within ${minutes} minutes: ${textOf(cause)}`,
+    message: `The connection to the job's shell was cut and did not come back within ${time}: ${textOf(cause)}`,
     remedy: "See whether the job's host is up and its engine runs, then run the job again.",
     cause,
   });

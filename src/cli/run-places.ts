@@ -86,6 +86,9 @@ export async function openRunPlaces(options: RunPlacesOptions): Promise<RunPlace
   };
 }
 
+/** An engine of this machine that is gone was stopped, and not cut off. */
+const LOCAL_PATIENCE_MS = 15_000;
+
 type RunHost = {
   readonly access: HostAccess;
   readonly supply: ImageSupply;
@@ -158,10 +161,18 @@ function withLeases(
       imageFor: (labels: readonly string[]) => chooseImage(labels, images) ?? jobImage,
       basics: networkBasics(network, certificates),
       keeps: options.keeps,
+      ...(access.sshCommand === undefined && { patienceMs: LOCAL_PATIENCE_MS }),
+      onCut: tellCut,
       ...(taken !== undefined && { lease: taken.lease, ...(taken.hasDind && { dind }) }),
     });
     return placeOverCuts(open, { access, docker: engine.docker });
   }
+  const tellCut = (cut: BerthError | undefined) =>
+    warn(
+      cut === undefined
+        ? "The connection is there again; the job went on."
+        : `Cut off from a job, which is come back to: ${cut.message}`,
+    );
   let plain: Promise<RunPlaces["open"]> | undefined;
 
   return {

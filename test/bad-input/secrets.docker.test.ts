@@ -38,7 +38,10 @@ it("keeps a secret that a step uses out of what the engine and the process list 
     if (kind === "network") seen.push(await docker.getNetwork(id).inspect());
     if (kind === "volume") seen.push(await docker.getVolume(id).inspect());
   }
-  const processes = execFileSync("ps", ["-e", "-ww", "-o", "args"], { encoding: "utf8" });
+  const processes = execFileSync("ps", ["-e", "-ww", "-o", "args"], {
+    encoding: "utf8",
+    maxBuffer: 64 * 1024 ** 2,
+  });
   const ended = await result;
 
   expect(seen).not.toEqual([]);

@@ -71,7 +71,7 @@ describe("berth host", () => {
     expect(list.stdout).toMatch(/^HOST .*\n\S+ .*1 × NVIDIA H100 80GB HBM3/);
   });
 
-  it("says of other hosts that they come later", async () => {
+  it("says of a host that is not in the configuration that there is none", async () => {
     const { code, stderr } = await runBerth(["host", "probe", "nas"], { cwd });
 
     expect([code, stderr]).toEqual([2, expect.stringContaining("There is no host nas")]);

@@ -65,7 +65,7 @@ it("tells of each host of the configuration, and which of them fit", async () =>
 hosts:
   - { name: near, slots: 3 }
   - { name: gone, docker: unix:///nowhere/docker.sock }
-  - { name: far, ssh: me@far.example }
+  - { name: far, ssh: me@far.invalid }
 store: { path: store }
 `);
   const at = { cwd: several.root, env };
@@ -80,7 +80,7 @@ store: { path: store }
   for (const { stdout } of [labels, hosts]) {
     expect(stdout).toMatch(/^near +3 +\d+ .*no service runs$/m);
     expect(stdout).toMatch(/^gone +1 +\? .*there is no such socket\.$/m);
-    expect(stdout).toMatch(/^far +1 +\? .*Hosts over SSH come later\.$/m);
+    expect(stdout).toMatch(/^far +1 +\? .*there is no machine of the name far\.invalid\.$/m);
   }
   expect(fitting).toMatchObject({ code: 0, stdout: expect.stringMatching(/✓ near fits\.\n$/) });
 });
