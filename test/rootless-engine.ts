@@ -86,6 +86,10 @@ export async function startRootlessEngine(): Promise<RootlessEngine> {
   };
 }
 
+/** Between the users of machines and images, and the ids that containers of users get. */
+const LOWEST_UID = 30_000;
+const UIDS = 20_000;
+
 type Account = { readonly user: string; readonly uid: number; readonly home: string };
 type Daemon = { readonly process: ReturnType<typeof spawn>; readonly log: string };
 
@@ -93,7 +97,10 @@ async function makeUser(): Promise<Account> {
   const user = `${USER_PREFIX}${process.pid}`;
   // A comment has no colons, which an owner's name has.
   const comment = Buffer.from(thisOwner()).toString("base64url");
-  await run("useradd", ["--create-home", "--user-group", "--comment", comment, user]);
+  // All processes of this number are ended with it: no user of a container may have the same.
+  const uid = String(LOWEST_UID + (process.pid % UIDS));
+  const who = ["--uid", uid, "--create-home", "--user-group", "--comment", comment];
+  await run("useradd", [...who, user]);
   const account = (await users()).find(({ user: name }) => name === user);
   if (account === undefined) throw new Error(`useradd made no user ${user}`);
   await giveIds(user);
