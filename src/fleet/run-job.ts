@@ -279,6 +279,9 @@ async function execute(
   const token = await tokens.fresh().catch((error: unknown) => noToken(error, signal));
   if (typeof token !== "string") {
     await host.removeJob(id);
+    const { job: key, name } = job.description;
+    // A later life does not begin it again.
+    journal.record({ type: "job_finished", job: key, name, ms: 0, ...token });
     return { ...token, isLeft: false };
   }
   await using actions = deps.openActions(token);
