@@ -19,7 +19,10 @@ function isAlive(pid: number): boolean {
   }
 }
 
-describe.each([...place.shells, place.withoutSetsid])("$name", (kind: ShellKind) => {
+/** Of the way without setsid the commands' own tests and a scenario tell, too. */
+const kinds = process.env.BERTH_LONG ? [...place.shells, place.withoutSetsid] : place.shells;
+
+describe.each(kinds)("$name", (kind: ShellKind) => {
   const jobs: Job[] = [];
   const open = async (): Promise<Shell> => {
     const job = makeJob(kind);
