@@ -1,7 +1,7 @@
 import type Docker from "dockerode";
 import { textOf } from "../../../runner/errors.ts";
 import { engineError } from "../engine-error.ts";
-import { removeJob } from "../gc.ts";
+import { collectGarbage, removeJob } from "../gc.ts";
 import { jobLabels } from "../labels.ts";
 import { type DindMode, dindRequest } from "./dind-request.ts";
 import { DIND_PROVEN } from "./dind-script.ts";
@@ -37,6 +37,8 @@ export async function proveDind(
     readonly signal: AbortSignal;
   },
 ): Promise<DindProof[]> {
+  // Of those that died in the middle of this.
+  await collectGarbage(docker, { run: JOB }).catch(() => {});
   const proofs: DindProof[] = [];
   for (const mode of modes) proofs.push(await proveMode(docker, { mode, image, signal }));
   return proofs;
