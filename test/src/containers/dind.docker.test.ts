@@ -6,6 +6,8 @@ import { pack } from "tar-stream";
 import type { DindMode } from "../../../src/containers/dind/dind-request.ts";
 import { proveDind } from "../../../src/containers/dind/prove-dind.ts";
 import { openJobPlace } from "../../../src/containers/job-place.ts";
+import { jobLabels, OWNER_LABEL } from "../../../src/containers/labels.ts";
+import { thisOwner } from "../../../src/containers/owner.ts";
 import { reopenJobPlace } from "../../../src/containers/reopen-job-place.ts";
 import { removeSiblings, siblingContainers } from "../../../src/containers/siblings.ts";
 import { prepareDindImage } from "../../../src/hosts/dind-image.ts";
@@ -109,8 +111,13 @@ describe("a job's own Docker daemon", () => {
     });
   });
 
-  it("is proved beforehand, mode by mode", async () => {
+  it("is proved beforehand, mode by mode, and what a dead process left of that goes", async () => {
     leaks = [];
+    const jobId = `prove-dind-dead-${process.pid}`;
+    // No process has that number.
+    const dead = { [OWNER_LABEL]: thisOwner().replace(`:${process.pid}:`, ":99999999:") };
+    const labels = jobLabels({ kind: "dind", jobId, runId: "prove-dind" });
+    const left = await docker.createContainer({ Image: image, Labels: { ...labels, ...dead } });
 
     const proofs = await proveDind(
       { docker },
@@ -118,6 +125,7 @@ describe("a job's own Docker daemon", () => {
     );
 
     expect(proofs).toEqual([{ mode: "rootless", works: true }]);
+    await expect(docker.getContainer(left.id).inspect()).rejects.toMatchObject({ statusCode: 404 });
   });
 
   it("is refused with its log, and the way to allow another mode, where it does not start", async () => {
