@@ -78,19 +78,20 @@ async function prepareFixtures(): Promise<void> {
   const say = (line: string) => console.error(`test: ${line}`);
   try {
     await prepareHostMachines(say);
-    await provideRootlessPackages(say);
+    await providePackages(say);
   } catch (error) {
     say(`the machines that tests run on could not be prepared: ${String(error)}`);
   }
 }
 
 /** Packages are only installed on a machine whose engine Berth set up; elsewhere tests of rootless engines are left out where something is missing. */
-async function provideRootlessPackages(say: (line: string) => void): Promise<void> {
+async function providePackages(say: (line: string) => void): Promise<void> {
   const engine = await testEngine();
   if (engine.source === "berth" && process.getuid?.() === 0) {
-    const step = installPackages("Tests run a rootless engine.", ROOTLESS_PACKAGES);
+    const packages = [...ROOTLESS_PACKAGES, { name: "openssh-client", program: "ssh" }];
+    const step = installPackages("Tests run a rootless engine, and log in over SSH.", packages);
     const report = ({ type }: SetupEvent) =>
-      type === "step_started" && say(`${step.commands.join("; ")} (tests run a rootless engine)`);
+      type === "step_started" && say(`${step.commands.join("; ")} (for tests)`);
     await applySetup([step], { report, signal: new AbortController().signal });
   }
   const reason = await whyNoRootlessEngine();
