@@ -9,6 +9,7 @@ import { ACTION_LABEL } from "./labels.ts";
 import type { Mount } from "./options/container-options.ts";
 import { removeVolume } from "./remove-objects.ts";
 import { trimActions } from "./trim-actions.ts";
+import { unlessAborted } from "./unless-aborted.ts";
 
 /** Where actions lie in a job's container. */
 export const ACTIONS_PATH = "/__w/_actions";
@@ -96,13 +97,6 @@ async function provide(
   });
   known.set(key, made);
   return made;
-}
-
-function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const { promise: givenUp, reject } = Promise.withResolvers<never>();
-  const giveUp = () => reject(signal.reason);
-  signal.addEventListener("abort", giveUp, { once: true });
-  return Promise.race([work, givenUp]).finally(() => signal.removeEventListener("abort", giveUp));
 }
 
 export function actionMounts(actions: readonly ActionMount[]): Mount[] {

@@ -4,10 +4,11 @@ import { explainExit } from "../../runner/job/explain-exit.ts";
 import type { JobDeath } from "../../runner/job/job-death.ts";
 import type { ShellBackend, ShellConnection } from "../../runner/shell/shell.ts";
 import { type ContainerEnd, readEnd } from "./container-end.ts";
-import { containerShell, unlessAborted } from "./container-shell.ts";
+import { containerShell } from "./container-shell.ts";
 import type { UserIds } from "./container-user.ts";
 import { engineError } from "./engine-error.ts";
 import type { BoundPort } from "./published-ports.ts";
+import { unlessAborted } from "./unless-aborted.ts";
 import { addActions, unpackInto } from "./unpack-into.ts";
 
 const END_PATIENCE_MS = 30_000;

@@ -5,6 +5,7 @@ import type Docker from "dockerode";
 import type { ShellBackend, ShellConnection } from "../../runner/shell/shell.ts";
 import { demultiplexer } from "./demultiplex.ts";
 import { engineError, statusOf } from "./engine-error.ts";
+import { unlessAborted } from "./unless-aborted.ts";
 
 const KEEP_ALIVE_MS = 15_000;
 
@@ -73,20 +74,6 @@ async function isRunning(
   } catch (error) {
     if (statusOf(error) === 404) return false;
     throw engineError(error, "inspect the container");
-  }
-}
-
-/** Rejects with the signal's reason once it is aborted, whatever becomes of `promise` then. */
-export async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
-  const { promise: givenUp, reject } = Promise.withResolvers<never>();
-  const giveUp = () => reject(signal.reason);
-  signal.addEventListener("abort", giveUp, { once: true });
-  promise.catch(() => {}); // nobody may wait for it any more
-  try {
-    return await Promise.race([promise, givenUp]);
-  } finally {
-    signal.removeEventListener("abort", giveUp);
   }
 }
 

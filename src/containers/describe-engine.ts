@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { Engine } from "./connect-engine.ts";
 import { engineError } from "./engine-error.ts";
+import { unlessAborted } from "./unless-aborted.ts";
 
 const Info = z.object({
   ID: z.string().nullish(),
@@ -49,18 +50,11 @@ export async function describeEngine(
   try {
     const asked = Promise.all([docker.info(), docker.version()]);
     // dockerode's own calls take no signal here; an answer that comes late is dropped.
-    const [answer, version] = await Promise.race([asked, aborted(signal)]);
+    const [answer, version] = await unlessAborted(asked, signal);
     return readDescription(answer, version);
   } catch (cause) {
     throw engineError(cause, "ask it about itself");
   }
-}
-
-function aborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    if (signal.aborted) reject(signal.reason);
-    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
-  });
 }
 
 /** Reads the API's `GET /info` and `GET /version`. */
