@@ -59,11 +59,12 @@ export function openEngineHost(options: EngineHostOptions): HostPlaces {
     await access.engine(undefined, signal);
     const facts = trials.recall(await access.probe(signal));
     const capability = capabilityOf(facts, name, { onlyDefault: access.hasNamedEngine });
-    await engines.anew(capability.engines[0]?.endpoint, signal);
-    // Trials take a while: the first jobs need not wait for them.
-    if (known !== undefined) trials.begin(facts);
+    const isFirst = known === undefined;
     known = capability;
     for (const { usable, endpoint } of capability.engines) if (usable) everUsable.add(endpoint);
+    await engines.anew(capability.engines[0]?.endpoint, signal);
+    // Trials take a while: the first jobs need not wait for them.
+    if (!isFirst) trials.begin(facts);
     if (capability.gpus.some(({ usable }) => usable)) await lookAtGpus(signal);
     return capability;
   }

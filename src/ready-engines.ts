@@ -77,6 +77,13 @@ export function readyEngines(options: ReadyEnginesOptions): ReadyEngines {
       image: machine.jobImage,
       signal,
     });
+    const guarded = isStillGuarded(last) ? last : await guardNow(machine, last);
+    const opening = last?.opening ?? new PQueue({ concurrency: 1 });
+    opening.concurrency = Math.min(MOST_AT_ONCE, await cpusOf(engine));
+    const { isGuarded, guardedAtMs } = guarded;
+    const ready = { ...machine, certificates, isGuarded, guardedAtMs, opening };
+    known.set(endpoint, ready);
+    // Last: a full disk takes no new jobs, and those that run there are come back to all the same.
     await keepDiskFree(engine, {
       ...{ host: access.name, shell: access.shell, log: options.log, signal },
       keepFreeBytes: options.keepFreeBytes ?? 0,
@@ -85,12 +92,6 @@ export function readyEngines(options: ReadyEnginesOptions): ReadyEngines {
         ...(certificates === undefined ? [] : [certificates]),
       ]),
     });
-    const guarded = isStillGuarded(last) ? last : await guardNow(machine, last);
-    const opening = last?.opening ?? new PQueue({ concurrency: 1 });
-    opening.concurrency = Math.min(MOST_AT_ONCE, await cpusOf(engine));
-    const { isGuarded, guardedAtMs } = guarded;
-    const ready = { ...machine, certificates, isGuarded, guardedAtMs, opening };
-    known.set(endpoint, ready);
     return ready;
 
     async function guardNow(made: Machine, before: ReadyEngine | undefined) {

@@ -151,6 +151,27 @@ it("finds and removes what a life before it left of a job", async () => {
   expect(await jobsOfService(docker, "some-other-service")).toEqual([]);
 });
 
+it("has its engine ready for jobs that were given to it though its disk is too full for others", async () => {
+  const jobId = `${SERVICE}.full`;
+  const access = await openAccess({ name: "here" }, { connect });
+  const engine = await access.engine(undefined, signal);
+  // Nothing of this engine is to be removed for the space it takes: other tests need it.
+  const listing = { listImages: async () => [], listVolumes: async () => ({ Volumes: [] }) };
+  const blind = { ...engine, docker: Object.assign(Object.create(docker), listing) };
+  const full = await openHost(undefined, {
+    access: { ...access, engine: async () => blind },
+    keepFreeBytes: Number.MAX_SAFE_INTEGER,
+  });
+  await expect(full.probe(signal)).rejects.toMatchObject({
+    message: expect.stringContaining("MiB are free on the disk of the engine"),
+  });
+  const place = await open(jobId, {}, full);
+  expect(place.containerId).toBeDefined();
+
+  await host.removeJob(jobId);
+  expect(await findLeftovers(jobId)).toEqual([]);
+});
+
 it("says in words that it is not usable where no engine answers", async () => {
   await using gone = await openHost("unix:///nowhere/docker.sock");
 
