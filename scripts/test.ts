@@ -88,8 +88,15 @@ async function prepareFixtures(): Promise<void> {
 async function providePackages(say: (line: string) => void): Promise<void> {
   const engine = await testEngine();
   if (engine.source === "berth" && process.getuid?.() === 0) {
-    const packages = [...ROOTLESS_PACKAGES, { name: "openssh-client", program: "ssh" }];
-    const step = installPackages("Tests run a rootless engine, and log in over SSH.", packages);
+    const packages = [
+      ...ROOTLESS_PACKAGES,
+      { name: "openssh-client", program: "ssh" },
+      { name: "openssl", program: "openssl" },
+    ];
+    const step = installPackages(
+      "Tests run a rootless engine, log in over SSH, and make certificates.",
+      packages,
+    );
     const report = ({ type }: SetupEvent) =>
       type === "step_started" && say(`${step.commands.join("; ")} (for tests)`);
     await applySetup([step], { report, signal: new AbortController().signal });
